@@ -1,0 +1,154 @@
+"""The feature table: what was known of every account at each as_of.
+
+The one function that training and serving both call, so that they cannot disagree::
+
+    contracts as known -> observations -> quantities per dimension -> metrics -> one row each
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from features import breadth, catalog, context, depth, frequency, sentiment, usage
+from features.errors import TenureError
+from features.metric import Metric
+from features.observations import Tables, mature_as_ofs, observe, outcomes
+from features.settings import Settings
+from features.source import Source
+from features.windows import KEYS, blocks
+
+Progress = Callable[[int, int], None]
+"""Called after each block of as_ofs with (as_ofs done, as_ofs in all)."""
+
+
+def feature_table(
+    source: Source, as_ofs: Sequence[date], progress: Progress | None = None
+) -> pd.DataFrame:
+    """One row per account in force at each as_of, with every metric that the source can tell.
+
+    Parameters
+    ----------
+    source : Source
+        A connected source (`features.source.connect`).
+    as_ofs : sequence of date
+        Days on which we look; nothing known on or after a day counts on it.
+    progress : callable, optional
+        Told of every block of as_ofs that is done.
+
+    Returns
+    -------
+    DataFrame of shape (observations, 2 + metrics)
+        account_id, as_of (datetime64), then the columns of `features.catalog.metrics`, numbers as
+        float64, categories as text. Metrics whose tables or columns are missing are absent; a
+        single unknown value is null.
+
+    Raises
+    ------
+    TenureError
+        Where no account is in force on any of the days.
+    """
+    return _build(source, as_ofs, progress, lambda observed: observed.select(*KEYS))
+
+
+def training_table(
+    source: Source, settings: Settings, progress: Progress | None = None
+) -> pd.DataFrame:
+    """The feature table of all mature as_ofs, with what came of each observation.
+
+    Parameters
+    ----------
+    source : Source
+        A connected source.
+    settings : Settings
+        ``observations`` says who is observed when; see `features.observations`.
+    progress : callable, optional
+        Told of every block of as_ofs that is done.
+
+    Returns
+    -------
+    DataFrame
+        As `feature_table`, and: renewal_date (datetime64, empty while open-ended), due, churned
+        (bool), weight (several looks at one renewal share 1 in the design ``renewal``).
+
+    Raises
+    ------
+    TenureError
+        Where the history is too short, or nobody is in force.
+    """
+    o = settings.observations
+
+    def with_outcomes(observed: ir.Table) -> ir.Table:
+        fates = outcomes(source.tables, observed, o)
+        return fates.inner_join(observed.select(*KEYS, "renewal_date"), list(KEYS))
+
+    table = _build(source, mature_as_ofs(source, settings), progress, with_outcomes)
+    looks = table.groupby(["account_id", "renewal_date"], dropna=False).as_of.transform("size")
+    return table.assign(weight=1.0 / looks if o.design == "renewal" else 1.0)
+
+
+def _build(
+    source: Source,
+    as_ofs: Sequence[date],
+    progress: Progress | None,
+    rows: Callable[[ir.Table], ir.Table],
+) -> pd.DataFrame:
+    """Block by block of as_ofs, so that memory does not grow with the length of the history."""
+    parts: list[pd.DataFrame] = []
+    done = 0
+    for block in blocks(as_ofs):
+        parts.append(_block(source.tables, block, rows))
+        done += len(block)
+        if progress:
+            progress(done, len(as_ofs))
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if table.empty:
+        when = f"{min(as_ofs)} to {max(as_ofs)}" if as_ofs else "any day"
+        raise TenureError(
+            f"No account has a contract in force and known at {when}.",
+            "Contracts count from the day after they are known. If they all start on the day of "
+            "the as_ofs, shift the grid: [observations] first in tenure.toml.",
+        )
+    return table.sort_values(list(KEYS), ignore_index=True)
+
+
+def _block(
+    tables: Tables, as_ofs: Sequence[date], rows: Callable[[ir.Table], ir.Table]
+) -> pd.DataFrame:
+    observed = observe(tables, as_ofs).cache()
+    told = _told(tables)
+    wide = rows(observed)
+    for quantities, metrics in _dimensions(tables, observed, as_ofs):
+        present = [m for m in metrics if catalog.available(m, told)]
+        if present:
+            chosen = quantities.select(*KEYS, **{m.name: _typed(m, quantities) for m in present})
+            wide = usage.attach(wide, chosen)
+    table = wide.execute()
+    return table.assign(as_of=pd.to_datetime(table.as_of))
+
+
+def _dimensions(
+    tables: Tables, observed: ir.Table, as_ofs: Sequence[date]
+) -> list[tuple[ir.Table, tuple[Metric, ...]]]:
+    """The quantities of each dimension, and the metrics made of them."""
+    parts = [(context.quantities(tables, observed), context.METRICS)]
+    if "usage" in tables:
+        counted = usage.quantities(tables, observed, as_ofs).cache()
+        parts += [(counted, d.METRICS) for d in (frequency, breadth, depth)]
+    parts.append((sentiment.quantities(tables, observed), sentiment.METRICS))
+    return parts
+
+
+def _typed(metric: Metric, quantities: ir.Table) -> ir.Value:
+    kind = "string" if metric.kind == "category" else "float64"
+    return metric.value(quantities).cast(kind)
+
+
+def _told(tables: Tables) -> frozenset[str]:
+    """Names of all tables and columns that are there: "usage", "usage.user_id", ..."""
+    columns = {f"{name}.{column}" for name, t in tables.items() for column in t.columns}
+    return frozenset(tables) | columns
+
+
+__all__ = ["Progress", "feature_table", "training_table"]

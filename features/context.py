@@ -1,0 +1,111 @@
+"""Context: what a model may know of an account that is no matter of its health.
+
+Who the customer is, how large, for how long, and when the contract comes up. None of it is good or
+bad in itself, and no team can change it by Friday; a model that did not know it would blame usage
+for what is merely small or due.
+"""
+
+import ibis.expr.types as ir
+
+from features.metric import CONTEXT, Metric
+from features.observations import Tables, epoch_day
+
+_TRAITS = ("segment", "industry", "region", "touch_model")
+
+
+def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
+    """Contract quantities and the account's traits, one row per observation."""
+    accounts = tables["accounts"]
+    traits = [c for c in _TRAITS if c in accounts.columns]
+    return observations.left_join(
+        accounts.select("account_id", *traits), "account_id"
+    ).drop("account_id_right")
+
+
+def _trait(name: str, label: str) -> Metric:
+    return Metric(
+        name=name,
+        dimension=CONTEXT,
+        label=label,
+        unit="",
+        healthy=None,
+        formula=f"accounts.{name}",
+        sentence=f"{label}: {{value}}",
+        needs=(f"accounts.{name}",),
+        value=lambda t: t[name],
+        kind="category",
+    )
+
+
+METRICS = (
+    _trait("segment", "Segment"),
+    _trait("industry", "Industry"),
+    _trait("region", "Region"),
+    _trait("touch_model", "Touch model"),
+    Metric(
+        name="tenure_days",
+        dimension=CONTEXT,
+        label="Age as a customer",
+        unit="days",
+        healthy=None,
+        formula="days from the first contract's start to as_of",
+        sentence="A customer for {value} days",
+        needs=("contracts",),
+        value=lambda t: epoch_day(t.as_of) - epoch_day(t.customer_since),
+    ),
+    Metric(
+        name="days_to_renewal",
+        dimension=CONTEXT,
+        label="Days to renewal",
+        unit="days",
+        healthy=None,
+        formula="days from as_of to the next end of a contract in force",
+        sentence="The next renewal is {value} days away",
+        needs=("contracts",),
+        value=lambda t: epoch_day(t.renewal_date) - epoch_day(t.as_of),
+    ),
+    Metric(
+        name="term_days",
+        dimension=CONTEXT,
+        label="Contract term",
+        unit="days",
+        healthy=None,
+        formula="length of the contract that ends next",
+        sentence="The contract runs for {value} days",
+        needs=("contracts",),
+        value=lambda t: t.term_days,
+    ),
+    Metric(
+        name="arr",
+        dimension=CONTEXT,
+        label="ARR",
+        unit="currency",
+        healthy=None,
+        formula="sum of the yearly value of the contracts in force",
+        sentence="ARR is {value}",
+        needs=("contracts",),
+        value=lambda t: t.arr,
+    ),
+    Metric(
+        name="seats",
+        dimension=CONTEXT,
+        label="Seats",
+        unit="seats",
+        healthy=None,
+        formula="sum of the seats of the contracts in force",
+        sentence="{value} seats are under contract",
+        needs=("contracts.seats",),
+        value=lambda t: t.seats,
+    ),
+    Metric(
+        name="contracts",
+        dimension=CONTEXT,
+        label="Contracts in force",
+        unit="contracts",
+        healthy=None,
+        formula="number of contracts in force",
+        sentence="{value} contracts are in force",
+        needs=("contracts",),
+        value=lambda t: t.contracts,
+    ),
+)

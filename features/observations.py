@@ -1,0 +1,339 @@
+"""Who is observed when, and what came of it.
+
+**An observation** is an account on a day, its ``as_of``, on which a prediction makes sense: by what
+was known *before* that day, a contract of the account is in force (``start_date <= as_of <
+end_date``, or no end yet) and no decision to leave it has been made (``decided_at <= as_of``).
+
+**The outcome window** is ``(as_of + lead, as_of + lead + horizon]``. The lead is the time a team
+needs to act; an account that leaves within it was lost before the window opened, and is no
+observation to learn from. An observation is *mature* once the window and the grace period after it
+have been seen to their end: never before, for leavers and stayers alike, since a window half seen
+shows its early leavers only.
+
+**Churn**: an account churns on the day on which a contract of it ends that is neither renewed nor
+replaced. It is renewed where its outcome says so (renewed, expanded, contracted). It is replaced
+where another contract of the account is in force on some day within ``grace_days`` after that end:
+a renewal signed a day late, another product started on the same day, a second contract that simply
+runs on. Where contracts bear no outcome, this rule alone decides.
+
+**Early termination**: the contract ends on the day on which it is terminated. A source tells so
+without giving the future away by a second row for the same ``contract_id``, known from that day on
+(``known_at``); the row known before has the end that was planned then.
+
+**Due**: the contract comes up for renewal inside the window, or may end on any day. Whoever is not
+due can hardly leave, so a model is judged among the due as well as among all.
+
+**Two designs.** ``calendar`` takes every as_of of the grid. ``renewal`` takes those on which the
+account is due, and counts the several looks at one renewal as one renewal (``weight``).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+from ibis import _
+
+from features.errors import TenureError
+from features.settings import ObservationSettings, Settings
+from features.source import Source
+
+Tables = Mapping[str, ir.Table]
+
+RENEWED = ("renewed", "expanded", "contracted")
+"""Outcomes by which the customer stays."""
+
+_NO_SIGNALS = ("accounts", "users", "contracts")
+_FOREVER = ibis.date("9999-12-31")
+
+
+def epoch_day(moment: ir.Value) -> ir.Value:
+    """Days since 1970-01-01 of a date or timestamp: the one difference that is equal on all engines."""
+    return (moment.cast("timestamp").epoch_seconds() / 86400).floor().cast("int64")
+
+
+def calendar(first: date, last: date, every: str, anchor: date | None = None) -> list[date]:
+    """Days of the grid between two days, both included.
+
+    Parameters
+    ----------
+    first, last : date
+        Bounds.
+    every : {"day", "week", "month"}
+        Distance of two as_ofs.
+    anchor : date, optional
+        A day that lies on the grid; by default Mondays and the first of each month.
+
+    Examples
+    --------
+    >>> calendar(date(2025, 1, 15), date(2025, 3, 20), "month")
+    [datetime.date(2025, 2, 1), datetime.date(2025, 3, 1)]
+    """
+    if every == "month":
+        day = anchor.day if anchor else 1
+        starts = pd.date_range(first.replace(day=1), last, freq="MS")
+        days = [(s + pd.Timedelta(days=min(day, s.days_in_month) - 1)).date() for s in starts]
+    else:
+        step = {"day": 1, "week": 7}[every]
+        origin = anchor or date(1970, 1, 5)
+        shift = (origin - first).days % step
+        days = [
+            first + timedelta(days=n) for n in range(shift, (last - first).days + 1, step)
+        ]
+    return [d for d in days if first <= d <= last]
+
+
+def grid(as_ofs: Sequence[date]) -> ir.Table:
+    """Table of the as_ofs, one row each."""
+    return ibis.memtable({"as_of": sorted(set(as_ofs))}, schema={"as_of": "date"})
+
+
+def observe(tables: Tables, as_ofs: Sequence[date]) -> ir.Table:
+    """Accounts in force at each as_of, with what their contracts said then.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        Conformed contract tables; ``contracts`` is needed.
+    as_ofs : sequence of date
+        The days on which we look.
+
+    Returns
+    -------
+    Table
+        account_id, as_of, arr (per year), seats (absent where no contract says), contracts (count
+        in force), renewal_date (the next end; empty while all are open-ended), term_days (of the
+        contract that ends next) and customer_since (first day of the first contract).
+    """
+    seen = _contracts_as_known(tables["contracts"], grid(as_ofs))
+    history = seen.group_by("account_id", "as_of").agg(customer_since=seen.start_date.min())
+    force = seen.filter(_in_force(seen, seen.as_of), ~_decided_to_leave(seen))
+    rank = ibis.row_number().over(
+        group_by=["account_id", "as_of"],
+        order_by=[force.end_date.fill_null(_FOREVER), force.contract_id],
+    )
+    force = force.mutate(rank=rank)
+    known = force.group_by("account_id", "as_of").agg(
+        arr=force.arr.sum(),
+        seats=_sum_or_null(force, "seats"),
+        contracts=force.count(),
+        renewal_date=force.end_date.min(),
+        term_days=(epoch_day(force.end_date) - epoch_day(force.start_date)).max(
+            where=force["rank"] == 0
+        ),
+    )
+    return known.inner_join(history, ["account_id", "as_of"])
+
+
+def outcomes(tables: Tables, observations: ir.Table, settings: ObservationSettings) -> ir.Table:
+    """What came of each observation, for those that can be learned from.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        Conformed contract tables.
+    observations : Table
+        As `observe` gives them, at mature as_ofs.
+    settings : ObservationSettings
+        Horizon, lead and grace, in days.
+
+    Returns
+    -------
+    Table
+        account_id, as_of, due, churned. Accounts that were lost before the window opened are left
+        out, and in the design ``renewal`` those that are not due.
+    """
+    final = _final(tables["contracts"])
+    opens = epoch_day(observations.as_of) + settings.lead_days
+    closes = opens + settings.horizon_days
+    looked = observations.mutate(opens=opens, closes=closes)
+
+    truly = looked.select("account_id", "as_of").inner_join(final, "account_id")
+    alive = truly.filter(_in_force(_, _.as_of)).select("account_id", "as_of").distinct()
+    looked = looked.semi_join(alive, ["account_id", "as_of"])
+
+    ends = _lost(final, settings.grace_days).select("account_id", "end_date")
+    ends = looked.select("account_id", "as_of").inner_join(ends, "account_id")
+    next_loss = (
+        ends.filter(_.end_date > _.as_of)
+        .group_by("account_id", "as_of")
+        .agg(churn_date=_.end_date.min())
+    )
+
+    lost_on, renews_on = epoch_day(_.churn_date), epoch_day(_.renewal_date)
+    t = looked.left_join(next_loss, ["account_id", "as_of"]).mutate(
+        due=_.renewal_date.isnull() | ((renews_on > _.opens) & (renews_on <= _.closes)),
+        churned=((lost_on > _.opens) & (lost_on <= _.closes)).fill_null(False),
+        too_late=(lost_on <= _.opens).fill_null(False),
+    )
+    t = t.filter(~_.too_late)
+    if settings.design == "renewal":
+        t = t.filter(_.due)
+    return t.select("account_id", "as_of", "due", "churned")
+
+
+def contract_fates(tables: Tables, grace_days: int) -> ir.Table:
+    """Every contract that has an end, and whether the account was lost by it.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        Conformed contract tables.
+    grace_days : int
+        Days after an end within which a replacement counts.
+
+    Returns
+    -------
+    Table
+        account_id, contract_id, start_date, end_date, churned. Ends that lie in the future, or less
+        than `grace_days` back, are for the caller to leave out.
+    """
+    final = _final(tables["contracts"])
+    lost = _lost(final, grace_days).select("contract_id").mutate(churned=True)
+    t = final.filter(final.end_date.notnull()).left_join(lost, "contract_id")
+    return t.select(
+        "account_id", "contract_id", "start_date", "end_date", churned=_.churned.fill_null(False)
+    )
+
+
+def last_day(source: Source, settings: Settings) -> date:
+    """Last day whose contracts and signals have both been seen.
+
+    Without ``[observations] observed_until`` it is the earlier of the last news of a contract and
+    the last signal: usage that runs on for a month after the last contract was recorded tells
+    nothing of whether those contracts were renewed.
+
+    Raises
+    ------
+    TenureError
+        Where contracts or signals have no row at all.
+    """
+    if settings.observations.observed_until:
+        return settings.observations.observed_until
+    return min(_last_contract_news(source), last_signal(source))
+
+
+def last_signal(source: Source) -> date:
+    """Last day on which any table of signals has a row.
+
+    Raises
+    ------
+    TenureError
+        Where no table of signals has a row.
+    """
+    signals = [t for name, t in source.tables.items() if name not in _NO_SIGNALS]
+    newest = [t.aggregate(day=t.known_at.max()) for t in signals]
+    days = [pd.Timestamp(t.execute().day[0]) for t in newest]
+    seen = [day for day in days if not pd.isna(day)]
+    if not seen:
+        raise TenureError(
+            "No table of signals (usage, surveys, tickets, ...) has a row.",
+            "Add at least one beside accounts and contracts; `tenure check SOURCE` lists them.",
+        )
+    return max(seen).date()
+
+
+def mature_as_ofs(source: Source, settings: Settings) -> list[date]:
+    """As_ofs of the grid whose outcome windows have been seen to their end.
+
+    Raises
+    ------
+    TenureError
+        Where the history is too short for a single one.
+    """
+    o = settings.observations
+    wait = timedelta(days=o.lead_days + o.horizon_days + o.grace_days)
+    first, last = first_day(source), last_day(source, settings)
+    days = calendar(first + timedelta(days=1), last - wait, o.every, o.first)
+    if not days:
+        raise TenureError(
+            f"No outcome can be seen yet: contracts run from {first} to {last}, and an observation "
+            f"needs {wait.days} days after it (lead {o.lead_days} + horizon {o.horizon_days} + "
+            f"grace {o.grace_days}).",
+            "Give a longer history, or a shorter [observations] horizon_days in tenure.toml.",
+        )
+    return days
+
+
+def first_day(source: Source) -> date:
+    """First day on which a contract is in force."""
+    contracts = source.tables["contracts"]
+    day = contracts.start_date.min().execute()
+    if pd.isna(day):
+        raise TenureError(
+            "Table contracts has no row with a start_date.",
+            "Give every contract term its start_date and end_date; see docs/data-contract.md.",
+        )
+    return pd.Timestamp(day).date()
+
+
+def _contracts_as_known(contracts: ir.Table, as_ofs: ir.Table) -> ir.Table:
+    """For each as_of, the newest revision of each contract known before it."""
+    known = contracts.known_at < as_ofs.as_of.cast("timestamp")
+    seen = as_ofs.join(contracts, known).select("as_of", *contracts.columns)
+    newest = ibis.row_number().over(
+        group_by=["as_of", "contract_id"],
+        order_by=[ibis.desc("known_at"), ibis.desc("start_date")],
+    )
+    return seen.mutate(revision=newest).filter(_.revision == 0).drop("revision")
+
+
+def _final(contracts: ir.Table) -> ir.Table:
+    """The newest revision of each contract, as we know it today."""
+    newest = ibis.row_number().over(
+        group_by="contract_id", order_by=[ibis.desc("known_at"), ibis.desc("start_date")]
+    )
+    return contracts.mutate(revision=newest).filter(_.revision == 0).drop("revision")
+
+
+def _in_force(contracts: ir.Table, day: ir.Value) -> ir.Value:
+    return (contracts.start_date <= day) & (contracts.end_date.fill_null(_FOREVER) > day)
+
+
+def _decided_to_leave(seen: ir.Table) -> ir.Value:
+    if "outcome" not in seen.columns:
+        return ibis.literal(False)
+    decided = seen.end_date
+    if "decided_at" in seen.columns:
+        decided = seen.decided_at.date().fill_null(decided)
+    return ((seen.outcome == "churned") & (decided <= seen.as_of)).fill_null(False)
+
+
+def _lost(final: ir.Table, grace_days: int) -> ir.Table:
+    """Contracts by whose end the account left: neither renewed nor replaced (see the module)."""
+    ended = final.filter(final.end_date.notnull())
+    if "outcome" in final.columns:
+        ended = ended.filter(~ended.outcome.isin(RENEWED).fill_null(False))
+    ended = ended.select("account_id", "contract_id", "end_date")
+    other = final.select(
+        "account_id",
+        other_id=final.contract_id,
+        other_start=final.start_date,
+        other_end=final.end_date.fill_null(_FOREVER),
+    )
+    replaced = ended.inner_join(other, "account_id").filter(
+        _.other_id != _.contract_id,
+        _.other_end > _.end_date,
+        epoch_day(_.other_start) <= epoch_day(_.end_date) + grace_days,
+    )
+    return ended.anti_join(replaced, "contract_id")
+
+
+def _sum_or_null(table: ir.Table, column: str) -> ir.Value:
+    return table[column].sum() if column in table.columns else ibis.null("float64")
+
+
+def _last_contract_news(source: Source) -> date:
+    c = source.tables["contracts"]
+    news = [c.start_date.max(), c.known_at.date().max()]
+    if "decided_at" in c.columns:
+        news.append(c.decided_at.date().max())
+    row = c.aggregate(**{f"n{i}": expr for i, expr in enumerate(news)}).execute().iloc[0]
+    today_or_before = [pd.Timestamp(day).date() for day in row if not pd.isna(day)]
+    if not today_or_before:
+        raise TenureError(
+            "Table contracts is empty.",
+            "Every contract term is a row with start_date and end_date; see docs/data-contract.md.",
+        )
+    return max(today_or_before)

@@ -1,0 +1,245 @@
+"""tenure.toml -> frozen dataclasses. Nothing happens on import; every fault is told at once."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from datetime import date, datetime
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from features import contract
+from features.errors import SettingsError, did_you_mean
+
+FILE = "tenure.toml"
+
+
+@dataclass(frozen=True)
+class TableMapping:
+    """Where a contract table comes from when the source calls it otherwise.
+
+    Either ``sql``, run on the source itself and in its own dialect, or the name of a foreign
+    ``table``; ``columns`` renames ({contract column: foreign column}) after either.
+    """
+
+    sql: str | None = None
+    table: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OwnCheck:
+    """A company's own check: ``sql`` returns the offending rows, run on the source itself."""
+
+    table: str
+    message: str
+    sql: str
+    fix: str = "Correct these rows in the source, or leave them out in tenure.toml."
+    severity: Literal["error", "warning"] = "warning"
+
+
+@dataclass(frozen=True)
+class ObservationSettings:
+    """Who is looked at when, and what counts as churn.
+
+    Parameters
+    ----------
+    design : {"calendar", "renewal"}
+        Look on a regular grid of days, or a fixed number of days before each renewal date.
+    every : {"day", "week", "month"}
+        Step of the calendar grid.
+    first : date, optional
+        A day on the grid; by default the first of a month, or a Monday.
+    horizon_days, lead_days : int
+        The outcome window is (as_of + lead_days, as_of + lead_days + horizon_days].
+    grace_days : int
+        A contract renewed or replaced within so many days of its end did not churn.
+    observed_until : date, optional
+        Last day on which the source is complete; by default the last day on which anything
+        is recorded in it.
+    """
+
+    design: Literal["calendar", "renewal"] = "calendar"
+    every: Literal["day", "week", "month"] = "month"
+    first: date | None = None
+    horizon_days: int = field(default=90, metadata={"low": 1, "high": 1830})
+    lead_days: int = field(default=0, metadata={"low": 0, "high": 730})
+    grace_days: int = field(default=30, metadata={"low": 0, "high": 366})
+    observed_until: date | None = None
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How the model is learned.
+
+    Parameters
+    ----------
+    seed : int
+        The same seed on the same data gives the same model.
+    folds : int
+        Blocks of time in the backtest, each predicted from what came before it.
+    bags : int
+        Refits on resampled accounts, from which intervals of probabilities are read.
+    trees : int
+        The most trees a model may have; the backtest settles on fewer.
+    """
+
+    seed: int = field(default=0, metadata={"low": 0})
+    folds: int = field(default=5, metadata={"low": 2, "high": 50})
+    bags: int = field(default=20, metadata={"low": 0, "high": 1000})
+    trees: int = field(default=600, metadata={"low": 1, "high": 20000})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that tenure.toml can say."""
+
+    source_url: str | None = None
+    tables: Mapping[str, TableMapping] = field(default_factory=dict)
+    checks: tuple[OwnCheck, ...] = ()
+    observations: ObservationSettings = ObservationSettings()
+    training: TrainingSettings = TrainingSettings()
+
+
+@dataclass(frozen=True)
+class _Source:
+    url: str | None = None
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read settings from a file, by default from tenure.toml in the working folder.
+
+    Without a path and without that file, everything stands at its default.
+
+    Raises
+    ------
+    SettingsError
+        Naming the file and every key or value in it that is not understood.
+    """
+    if path is None:
+        path = Path(FILE)
+        if not path.exists():
+            return Settings()
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error.strerror}.", "Give the right path with --config."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} is no valid TOML: {error}.", "tenure.toml in the repository shows the form."
+        ) from None
+    faults: list[str] = []
+    settings = _settings(said, faults)
+    if faults:
+        raise SettingsError(
+            "\n".join(f"{path}: {fault}" for fault in faults),
+            "Every setting is explained in tenure.toml at the root of the repository.",
+        )
+    return settings
+
+
+def _settings(said: dict[str, Any], faults: list[str]) -> Settings:
+    sections = ("source", "tables", "checks", "observations", "training")
+    for key in said.keys() - set(sections):
+        faults.append(f"unknown section [{key}].{did_you_mean(key, sections)}")
+    return Settings(
+        source_url=_fill(_Source, said.get("source", {}), "source", faults).url,
+        tables=_mappings(said.get("tables", {}), faults),
+        checks=_checks(said.get("checks", []), faults),
+        observations=_fill(
+            ObservationSettings, said.get("observations", {}), "observations", faults
+        ),
+        training=_fill(TrainingSettings, said.get("training", {}), "training", faults),
+    )
+
+
+def _mappings(said: Any, faults: list[str]) -> dict[str, TableMapping]:
+    if not isinstance(said, dict):
+        faults.append("tables must be sections, one per table: [tables.usage].")
+        return {}
+    mappings = {}
+    for name, values in said.items():
+        if name not in contract.TABLES:
+            faults.append(f"[tables.{name}]: no such table.{did_you_mean(name, contract.TABLES)}")
+            continue
+        mapping = _fill(TableMapping, values, f"tables.{name}", faults)
+        if mapping.sql is not None and mapping.table is not None:
+            faults.append(f"[tables.{name}] has both sql and table: keep one.")
+        known = contract.TABLES[name].column_names
+        for column in mapping.columns.keys() - set(known):
+            faults.append(
+                f"[tables.{name}] columns: {name} has no column '{column}'."
+                f"{did_you_mean(column, known)}"
+            )
+        mappings[name] = mapping
+    return mappings
+
+
+def _checks(said: Any, faults: list[str]) -> tuple[OwnCheck, ...]:
+    if not isinstance(said, list):
+        faults.append("checks must be a list of sections, each opened by [[checks]].")
+        return ()
+    required = {"table", "message", "sql"}
+    checks = []
+    for number, values in enumerate(said, start=1):
+        where = f"checks, number {number}"
+        missing = required - (values.keys() if isinstance(values, dict) else set())
+        if missing:
+            faults.append(f"[{where}] lacks {', '.join(sorted(missing))}.")
+            continue
+        checks.append(_fill(OwnCheck, values, where, faults))
+    return tuple(checks)
+
+
+T = TypeVar("T")
+
+
+def _fill(kind: type[T], said: Any, where: str, faults: list[str]) -> T:
+    """Build one dataclass from what the file says; faults are noted, their values left out."""
+    if not isinstance(said, dict):
+        faults.append(f"[{where}] must be a section of keys and values.")
+        said = {}
+    known: dict[str, Field[Any]] = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {
+        name: "" for name, each in known.items() if each.default is each.default_factory is MISSING
+    }
+    for key, value in said.items():
+        if key not in known:
+            faults.append(f"[{where}]: unknown key '{key}'.{did_you_mean(key, known)}")
+            continue
+        wanted = _unfit(value, hints[key], known[key].metadata)
+        if wanted:
+            faults.append(f"[{where}] {key} = {value!r}: must be {wanted}.")
+        else:
+            values[key] = value
+    return kind(**values)
+
+
+def _unfit(value: Any, hint: Any, bounds: Mapping[str, int]) -> str:
+    """Say what the value must be, or nothing where it fits."""
+    if isinstance(hint, UnionType):
+        hint = next(each for each in get_args(hint) if each is not type(None))
+    if get_origin(hint) is Literal:
+        allowed = get_args(hint)
+        return "" if value in allowed else f"one of {', '.join(map(repr, allowed))}"
+    if hint is str:
+        return "" if isinstance(value, str) else "text in quotes"
+    if hint is date:
+        fits = isinstance(value, date) and not isinstance(value, datetime)
+        return "" if fits else "a date such as 2024-01-31, without quotes"
+    if hint is int:
+        return _unfit_number(value, bounds)
+    fits = isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+    return "" if fits else 'names, such as { account_id = "customer" }'
+
+
+def _unfit_number(value: Any, bounds: Mapping[str, int]) -> str:
+    low, high = bounds["low"], bounds.get("high")
+    if not isinstance(value, int) or isinstance(value, bool):
+        return "a whole number"
+    if value < low or (high is not None and value > high):
+        return f"from {low} to {high}" if high is not None else f"{low} or more"
+    return ""
