@@ -69,7 +69,7 @@ METRICS = (
         formula="actions of the most active user / all actions, in the 28 days before as_of",
         sentence="The most active user did {value} of all that was done in the last 28 days",
         needs=("usage.user_id",),
-        value=lambda t: t.top_user_actions_28d / t.actions_28d.nullif(0),
+        value=lambda t: t.top_user_28d / t.actions_28d.nullif(0),
     ),
     Metric(
         name="new_users_90d",

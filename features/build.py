@@ -117,7 +117,7 @@ def _block(
     tables: Tables, as_ofs: Sequence[date], rows: Callable[[ir.Table], ir.Table]
 ) -> pd.DataFrame:
     observed = observe(tables, as_ofs).cache()
-    told = _told(tables)
+    told = usage.told(tables)
     wide = rows(observed)
     for quantities, metrics in _dimensions(tables, observed, as_ofs):
         present = [m for m in metrics if catalog.available(m, told)]
@@ -143,12 +143,3 @@ def _dimensions(
 def _typed(metric: Metric, quantities: ir.Table) -> ir.Value:
     kind = "string" if metric.kind == "category" else "float64"
     return metric.value(quantities).cast(kind)
-
-
-def _told(tables: Tables) -> frozenset[str]:
-    """Names of all tables and columns that are there: "usage", "usage.user_id", ..."""
-    columns = {f"{name}.{column}" for name, t in tables.items() for column in t.columns}
-    return frozenset(tables) | columns
-
-
-__all__ = ["Progress", "feature_table", "training_table"]

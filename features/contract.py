@@ -71,6 +71,8 @@ class Table:
     columns : tuple of Column
     required : bool
         Nothing can be learned without it.
+    undated_is_known : bool
+        A row without a time was always there; elsewhere such a row is never used.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Table:
     times: tuple[str, ...]
     columns: tuple[Column, ...]
     required: bool = False
+    undated_is_known: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -108,8 +111,10 @@ def _table(
     key: tuple[str, ...] = (),
     times: tuple[str, ...],
     required: bool = False,
+    undated_is_known: bool = False,
 ) -> Table:
-    return Table(name, grain, meaning, key, times, (*columns, _KNOWN_AT), required)
+    columns = (*columns, _KNOWN_AT)
+    return Table(name, grain, meaning, key, times, columns, required, undated_is_known)
 
 
 _DECLARED = (
@@ -123,12 +128,11 @@ _DECLARED = (
         Column("industry", "text", "its line of business"),
         Column("region", "text", "where it is"),
         Column("csm", "text", "who looks after it"),
-        Column(
-            "touch_model", "text", "how it is looked after", values=("high", "mid", "scale")
-        ),
+        Column("touch_model", "text", "how it is looked after", values=("high", "mid", "scale")),
         Column("created_at", "time", "when it became an account"),
         key=("account_id",),
         times=("created_at",),
+        undated_is_known=True,
         required=True,
     ),
     _table(
@@ -142,6 +146,7 @@ _DECLARED = (
         Column("deactivated_at", "time", "when the person lost access"),
         key=("user_id",),
         times=("created_at",),
+        undated_is_known=True,
     ),
     _table(
         "contracts",
@@ -163,7 +168,12 @@ _DECLARED = (
             planned=True,
         ),
         Column(
-            "arr", "number", "yearly recurring revenue", unit="currency a year", required=True, low=0
+            "arr",
+            "number",
+            "yearly recurring revenue",
+            unit="currency a year",
+            required=True,
+            low=0,
         ),
         Column("seats", "number", "users paid for", unit="users", low=0),
         Column("auto_renew", "boolean", "renews unless somebody acts"),
@@ -290,9 +300,7 @@ _DECLARED = (
         "What was billed and when it was paid.",
         Column("invoice_id", "text", "the invoice", required=True),
         _ACCOUNT,
-        Column(
-            "amount", "number", "negative for a credit note", unit="currency", required=True
-        ),
+        Column("amount", "number", "negative for a credit note", unit="currency", required=True),
         Column("issued_at", "time", "when it was sent", required=True),
         Column("due_at", "time", "when it must be paid", required=True, planned=True),
         Column("paid_at", "time", "when it was paid in full; empty while open"),
@@ -398,7 +406,7 @@ rest on it are then absent, never zero.
   text with commas. An empty cell is a missing value. Nothing is guessed: what does not fit the
   column's type is reported. SQL in `tenure.toml` meets CSV columns as text and casts them itself.
 - **date**: `2024-01-31`. **time**: ISO 8601, `2024-01-31`, `2024-01-31 09:30:00` or
-  `2024-01-31T09:30:00+01:00`. A time with an offset is converted to UTC, one without is read as UTC;
+  `2024-01-31T09:30:00+01:00`. A time with an offset is converted to UTC, one without is read as UTC:
   one column must not mix them.
 - **number**: `1234.5`, no thousands separator, no currency. **integer**: a whole number.
   **boolean**: `true` or `false`, `1` or `0`, `yes` or `no`; in a column of numbers, all but 0 is
@@ -445,7 +453,9 @@ def bounds(column: Column) -> str:
     """
     if column.low is None:
         return ""
-    return f"{column.low:g} or more" if column.high is None else f"{column.low:g} to {column.high:g}"
+    return (
+        f"{column.low:g} or more" if column.high is None else f"{column.low:g} to {column.high:g}"
+    )
 
 
 if __name__ == "__main__":

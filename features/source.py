@@ -6,7 +6,10 @@ counts it by comparing the two. SQL from tenure.toml is run as it stands: whoeve
 file may read whatever the connection may read.
 """
 
+import csv
+import gzip
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +37,11 @@ ENGINE_ERRORS = (duckdb.Error, IbisError, SqlglotError)
 """What an engine raises over a table that it cannot read."""
 
 ALWAYS_KNOWN = "1970-01-01"
-"""known_at of a row that carries no time at all."""
+"""known_at of an account or a user of whom no time is told."""
 
-ISO_TIME = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.]\d+)?)?\s*(Z|[+-]\d{2}(:?\d{2})?)?)?\s*$"
+ISO_TIME = (
+    r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.]\d+)?)?\s*(Z|[+-]\d{2}(:?\d{2})?)?)?\s*$"
+)
 OFFSET = r":\d{2}([.]\d+)?\s*(Z|[+-]\d{2}(:?\d{2})?)\s*$"
 
 
@@ -148,6 +153,8 @@ def _open_folder(folder: Path) -> tuple[ibis.BaseBackend, dict[str, str], dict[s
             continue
         try:
             present[name] = _register(con, file, name)
+        except TenureError as error:
+            unreadable[name] = error.message
         except ENGINE_ERRORS as error:
             unreadable[name] = f"{file.name}: {words(error)}"
     return con, present, unreadable
@@ -161,7 +168,11 @@ def _settle(con: ibis.BaseBackend) -> None:
 
 def _register(con: Any, file: Path, name: str) -> str:
     if file.name.endswith(CSV_SUFFIXES):
-        cells = con.read_csv(file, all_varchar=True, header=True, delim=",", quote='"', escape='"')
+        # the engine's own look at a file skips lines that it cannot make sense of: so none
+        columns = dict.fromkeys(_heading(file), "varchar")
+        cells = con.read_csv(
+            file, columns=columns, auto_detect=False, header=True, delim=",", quote='"', escape='"'
+        )
         # DuckDB 2.0 pushes TRY_CAST into its CSV reader and then fails on what does not fit
         # (duckdb/duckdb#23818); trimmed cells keep it out
         trimmed = {each: cells[each].strip().nullif("") for each in cells.columns}
@@ -169,6 +180,22 @@ def _register(con: Any, file: Path, name: str) -> str:
         return "csv"
     con.read_parquet(file, table_name=name)
     return "parquet"
+
+
+def _heading(file: Path) -> list[str]:
+    """Names of the columns of a CSV file, from its first line."""
+    unpacked = gzip.open if file.suffix == ".gz" else open
+    try:
+        with unpacked(file, "rt", encoding="utf-8-sig", newline="") as lines:
+            names = [name.strip() for name in next(csv.reader(lines), [])]
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
+        raise TenureError(f"{file.name}: {error}", "") from None
+    if not any(names):
+        raise TenureError(f"{file.name}: the file is empty, it has no heading", "")
+    twice = sorted({repr(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise TenureError(f"{file.name}: the heading names {', '.join(twice)} more than once", "")
+    return names
 
 
 def _find(
@@ -226,7 +253,9 @@ def conform(found: ir.Table, declared: contract.Table) -> ir.Table:
     times = [
         columns[name].cast("timestamp") for name in ("known_at", *declared.times) if name in columns
     ]
-    columns["known_at"] = ibis.coalesce(*times, ibis.timestamp(ALWAYS_KNOWN))
+    if declared.undated_is_known:
+        times.append(ibis.timestamp(ALWAYS_KNOWN))
+    columns["known_at"] = ibis.coalesce(*times) if times else ibis.null("timestamp")
     return found.select(**columns)
 
 

@@ -13,14 +13,29 @@ from ibis import _
 
 from features import windows
 from features.observations import Tables, epoch_day
-from features.windows import KEYS, WINDOWS, Pattern
+from features.windows import KEYS, Pattern
 from features.windows import zero_where_covered as _zero
 
 SIGN_IN = "login"
 """The feature whose events are sign-ins; it is no feature in use."""
 
 _DROPPED = Pattern("dropped_90d", inside="180d", outside="90d")
-_WINDOW = {w.name: w for w in WINDOWS}
+_COUNTS = (
+    ("actions_28d", "28d", "first_day"),
+    ("actions_28d_before", "28d_before", "first_day"),
+    ("actions_180d", "180d", "first_day"),
+    ("sign_ins_28d", "28d", "sign_ins_since"),
+    ("active_days_7d", "7d", "first_day"),
+    ("active_days_28d", "28d", "first_day"),
+    ("active_days_90d", "90d", "first_day"),
+    ("users_28d", "28d", "first_day"),
+    ("users_28d_before", "28d_before", "first_day"),
+    ("features_28d", "28d", "first_day"),
+    ("features_90d", "90d", "first_day"),
+    ("features_dropped_90d", "180d", "first_day"),
+    ("user_features_28d", "28d", "first_day"),
+)
+"""Counts that are 0 where nothing happened: their window, and since when the table tells of them."""
 
 
 def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
@@ -38,46 +53,54 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
     Returns
     -------
     Table
-        The observations with ``actions_{window}``, ``sign_ins_{window}``, ``seconds_{window}``,
-        ``active_days_{window}``, ``users_{window}``, ``features_{window}``, ``admins_{window}``,
-        ``user_features_{window}``, ``top_user_actions_28d``, ``features_dropped_90d``,
-        ``last_used``, ``users_known``, ``users_never_seen``, ``users_new_90d``. Counts are 0 where
-        nothing happened and null where the table does not reach back over the whole window.
+        The observations with ``actions``, ``seconds``, ``sign_ins``, ``active_days``, ``users``,
+        ``features``, ``user_features``, ``top_user`` (actions of the most active one) and
+        ``admins`` by window (``users_28d``), ``features_dropped_90d``, ``last_used``,
+        ``users_known``, ``users_never_seen`` and ``users_new_90d``. Counts are 0 where nothing
+        happened, and null where the table does not reach back over the whole window.
     """
     usage = _with_defaults(tables["usage"])
     marked = windows.mark(usage, as_ofs)
-    sign_in = marked.feature == SIGN_IN
+    sign_ins = ibis.ifelse(marked.feature == SIGN_IN, marked.quantity, 0.0)
     in_use = marked.filter(marked.feature != SIGN_IN)
+    sums = {
+        "actions": (marked.quantity, ("28d", "28d_before", "180d")),
+        "seconds": (marked.duration_s, ("28d",)),
+        "sign_ins": (sign_ins, ("28d",)),
+    }
     parts = [
-        windows.totals(
-            marked,
-            as_ofs,
-            actions=marked.quantity,
-            seconds=marked.duration_s,
-            sign_ins=ibis.ifelse(sign_in, marked.quantity, 0.0),
-        ),
-        windows.active_days(marked, as_ofs),
+        windows.totals(marked, as_ofs, sums),
+        windows.active_days(marked, as_ofs, ("7d", "28d", "90d")),
         _users(marked, as_ofs),
-        windows.distinct(in_use, as_ofs, ["feature"], "features", [*windows.IN_WINDOW, _DROPPED]),
+        windows.distinct(in_use, as_ofs, ["feature"], "features", ["28d", "90d", _DROPPED]),
     ]
     if "user_id" in usage.columns:
+        pairs = ["user_id", "feature"]
         parts += [
-            windows.distinct(in_use, as_ofs, ["user_id", "feature"], "user_features"),
-            _top_user(marked, as_ofs),
+            windows.distinct(in_use, as_ofs, pairs, "user_features", ["28d"]),
+            windows.largest_of(marked, as_ofs, "user_id", marked.quantity, "top_user", "28d"),
         ]
     t = observations
     for part in parts:
         t = attach(t, part)
-    reach = windows.covered(usage, observations)
-    logged = windows.covered(usage.filter(usage.feature == SIGN_IN), observations)
-    t = t.left_join(reach, "as_of").drop("as_of_right")
-    t = t.left_join(logged.rename(sign_ins_since="first_day"), "as_of").drop("as_of_right")
-    t = _fill_zeros(t)
-    if "users" in tables and "user_id" in usage.columns:
+    told_since = windows.covered(usage, observations)
+    sign_ins_since = windows.covered(usage.filter(usage.feature == SIGN_IN), observations)
+    t = t.left_join(told_since, "as_of").drop("as_of_right")
+    sign_ins_since = sign_ins_since.rename(sign_ins_since="first_day")
+    t = t.left_join(sign_ins_since, "as_of").drop("as_of_right")
+    t = t.mutate(**{c: _zero(t, c, w, t[since]) for c, w, since in _COUNTS if c in t.columns})
+    if {"users", "usage.user_id"} <= told(tables):
         t = attach(t, _members(tables["users"], usage, observations))
-        t = attach(t, _admins(tables["users"], usage, as_ofs))
-        t = t.mutate(admins_28d=_zero(t, "admins_28d", _WINDOW["28d"], t.first_day))
+        if "role" in tables["users"].columns:
+            t = attach(t, _admins(tables["users"], usage, as_ofs))
+            t = t.mutate(admins_28d=_zero(t, "admins_28d", "28d", t.first_day))
     return t
+
+
+def told(tables: Tables) -> frozenset[str]:
+    """Names of all tables and columns that are there: "usage", "usage.user_id", ..."""
+    columns = {f"{name}.{column}" for name, t in tables.items() for column in t.columns}
+    return frozenset(tables) | columns
 
 
 def attach(observations: ir.Table, part: ir.Table) -> ir.Table:
@@ -94,16 +117,11 @@ def _with_defaults(usage: ir.Table) -> ir.Table:
 
 def _users(marked: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     """Distinct users; where only daily totals are told, the largest of them: at least so many."""
+    wanted = ("28d", "28d_before")
     if "user_id" in marked.columns:
-        return windows.distinct(marked, as_ofs, ["user_id"], "users")
-    if "active_users" in marked.columns:
-        return windows.largest(marked, as_ofs, marked.active_users, "users")
-    return windows.largest(marked, as_ofs, ibis.null("int64"), "users")
-
-
-def _top_user(marked: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
-    t = windows.in_window(marked, as_ofs, "28d", "user_id", actions=marked.quantity)
-    return t.group_by(*KEYS).agg(top_user_actions_28d=t.actions.max(where=t.user_id.notnull()))
+        return windows.distinct(marked, as_ofs, ["user_id"], "users", wanted)
+    totals = marked.active_users if "active_users" in marked.columns else ibis.null("int64")
+    return windows.largest(marked, as_ofs, totals, "users", wanted)
 
 
 def _members(users: ir.Table, usage: ir.Table, observations: ir.Table) -> ir.Table:
@@ -138,27 +156,9 @@ def _members(users: ir.Table, usage: ir.Table, observations: ir.Table) -> ir.Tab
 
 def _admins(users: ir.Table, usage: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     """Admins who used the product: an event is known as an admin's once user and event are known."""
-    if "role" not in users.columns:
-        return windows.distinct(
-            windows.mark(usage.filter(ibis.literal(False)), as_ofs), as_ofs, ["user_id"], "admins"
-        )
     admins = users.filter(users.role == "admin")
     admins = admins.select("account_id", "user_id", admin_since=admins.known_at)
     events = usage.inner_join(admins, ["account_id", "user_id"])
     events = events.mutate(known_at=ibis.greatest(_.known_at, _.admin_since))
-    return windows.distinct(windows.mark(events, as_ofs), as_ofs, ["user_id"], "admins")
-
-
-def _fill_zeros(t: ir.Table) -> ir.Table:
-    counts = ("actions", "active_days", "users", "features", "user_features")
-    filled = {
-        f"{name}_{w.name}": _zero(t, f"{name}_{w.name}", w, t.first_day)
-        for name in counts
-        for w in WINDOWS
-        if f"{name}_{w.name}" in t.columns
-    }
-    for w in WINDOWS:
-        name = f"sign_ins_{w.name}"
-        filled[name] = _zero(t, name, w, t.sign_ins_since)
-    dropped = _zero(t, "features_dropped_90d", _WINDOW["180d"], t.first_day)
-    return t.mutate(**filled, features_dropped_90d=dropped)
+    marked = windows.mark(events, as_ofs)
+    return windows.distinct(marked, as_ofs, ["user_id"], "admins", ["28d"])

@@ -12,7 +12,7 @@ that came after it was known. The rest follows, exactly.
 An integer holds 62 such bits, so as_ofs are worked off in blocks (`blocks`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -43,6 +43,7 @@ WINDOWS = (
 )
 _BITS = 62
 _MOST_DAYS_A_SEGMENT = 60
+_BACK_DAYS = {w.name: w.back_days for w in WINDOWS}
 _LONGEST = max(w.back_days for w in WINDOWS)
 
 
@@ -53,9 +54,6 @@ class Pattern:
     name: str
     inside: str
     outside: str | None = None
-
-
-IN_WINDOW = tuple(Pattern(w.name, w.name) for w in WINDOWS)
 
 
 def blocks(as_ofs: Sequence[date]) -> list[list[date]]:
@@ -98,7 +96,9 @@ def mark(events: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     return t.drop("window_day", "day_mask", "known_day", "entered", "visible")
 
 
-def totals(marked: ir.Table, as_ofs: Sequence[date], **sums: ir.Value) -> ir.Table:
+def totals(
+    marked: ir.Table, as_ofs: Sequence[date], sums: Mapping[str, tuple[ir.Value, Sequence[str]]]
+) -> ir.Table:
     """Sums of events per window.
 
     Parameters
@@ -107,8 +107,8 @@ def totals(marked: ir.Table, as_ofs: Sequence[date], **sums: ir.Value) -> ir.Tab
         From `mark`.
     as_ofs : sequence of date
         The same block.
-    **sums : Value
-        Numeric columns to add up, by the name that they get.
+    sums : mapping of str to (Value, sequence of str)
+        What to add up, and over which windows, by the name that it gets.
 
     Returns
     -------
@@ -117,27 +117,28 @@ def totals(marked: ir.Table, as_ofs: Sequence[date], **sums: ir.Value) -> ir.Tab
         and ``last_used``, the last day with an event in the longest window.
     """
     parts = marked.group_by("account_id", "mask").agg(
-        **{name: value.sum() for name, value in sums.items()}, last_used=marked.day.max()
+        **{name: value.sum() for name, (value, _wanted) in sums.items()},
+        last_used=marked.day.max(),
     )
-    t = _expand(parts, as_ofs)
+    t = _expand(parts, as_ofs, _windows(w.name for w in WINDOWS))
     return t.group_by(*KEYS).agg(
         **{
-            f"{name}_{w.name}": t[name].sum(where=t.pattern == w.name)
-            for name in sums
-            for w in WINDOWS
+            f"{name}_{window}": t[name].sum(where=t.pattern == window)
+            for name, (_value, wanted) in sums.items()
+            for window in wanted
         },
         last_used=t.last_used.max(),
     )
 
 
-def active_days(marked: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
+def active_days(marked: ir.Table, as_ofs: Sequence[date], wanted: Sequence[str]) -> ir.Table:
     """Distinct days with an event: account_id, as_of, ``active_days_{window}``."""
     parts = marked.group_by("account_id", "segment", "mask").agg(days=marked.day_bit.bit_or())
-    t = _expand(parts, as_ofs)
+    t = _expand(parts, as_ofs, _windows(wanted))
     t = t.group_by(*KEYS, "segment", "pattern").agg(days=t.days.bit_or())
     t = t.mutate(days=_ones(t.days))
     return t.group_by(*KEYS).agg(
-        **{f"active_days_{w.name}": t.days.sum(where=t.pattern == w.name) for w in WINDOWS}
+        **{f"active_days_{window}": t.days.sum(where=t.pattern == window) for window in wanted}
     )
 
 
@@ -146,9 +147,9 @@ def distinct(
     as_ofs: Sequence[date],
     key: Sequence[str],
     name: str,
-    patterns: Sequence[Pattern] = IN_WINDOW,
+    wanted: Sequence[str | Pattern],
 ) -> ir.Table:
-    """Distinct values of one or more columns: account_id, as_of, ``{name}_{pattern}``.
+    """Distinct values of one or more columns: account_id, as_of, ``{name}_{window or pattern}``.
 
     Parameters
     ----------
@@ -160,9 +161,10 @@ def distinct(
         Columns whose combinations are counted (a null is no value).
     name : str
         What they are ("users").
-    patterns : sequence of Pattern
-        Where each must have occurred, and where not.
+    wanted : sequence of str or Pattern
+        Windows in which each must have occurred, or where it must have and where not.
     """
+    patterns = [p if isinstance(p, Pattern) else Pattern(p, inside=p) for p in wanted]
     known = marked.filter(*(marked[column].notnull() for column in key))
     masks = known.group_by("account_id", *key).agg(mask=known["mask"].bit_or())
     counts = masks.group_by("account_id", "mask").agg(n=masks.count())
@@ -172,24 +174,25 @@ def distinct(
     )
 
 
-def largest(marked: ir.Table, as_ofs: Sequence[date], value: ir.Value, name: str) -> ir.Table:
+def largest(
+    marked: ir.Table, as_ofs: Sequence[date], value: ir.Value, name: str, wanted: Sequence[str]
+) -> ir.Table:
     """Largest single value per window: account_id, as_of, ``{name}_{window}``."""
     parts = marked.group_by("account_id", "mask").agg(most=value.max())
-    t = _expand(parts, as_ofs)
+    t = _expand(parts, as_ofs, _windows(wanted))
     return t.group_by(*KEYS).agg(
-        **{f"{name}_{w.name}": t.most.max(where=t.pattern == w.name) for w in WINDOWS}
+        **{f"{name}_{window}": t.most.max(where=t.pattern == window) for window in wanted}
     )
 
 
-def in_window(
-    marked: ir.Table, as_ofs: Sequence[date], window: str, by: str, **sums: ir.Value
+def largest_of(
+    marked: ir.Table, as_ofs: Sequence[date], by: str, value: ir.Value, name: str, window: str
 ) -> ir.Table:
-    """Sums within one window, by account, as_of and one more column."""
-    parts = marked.group_by("account_id", by, "mask").agg(
-        **{name: value.sum() for name, value in sums.items()}
-    )
-    t = _expand(parts, as_ofs, [Pattern(window, window)])
-    return t.group_by(*KEYS, by).agg(**{name: t[name].sum() for name in sums})
+    """Largest sum of one owner (a user, say) in a window: account_id, as_of, ``{name}_{window}``."""
+    owned = marked.filter(marked[by].notnull()).group_by("account_id", by, "mask")
+    t = _expand(owned.agg(amount=value.sum()), as_ofs, _windows([window]))
+    t = t.group_by(*KEYS, by).agg(amount=t.amount.sum())
+    return t.group_by(*KEYS).agg(**{f"{name}_{window}": t.amount.max()})
 
 
 def covered(events: ir.Table, observations: ir.Table) -> ir.Table:
@@ -215,7 +218,7 @@ def zero_where_covered(t: ir.Table, column: str, window: Window, since: ir.Value
 
     ``since`` is the first day that the table tells of (see `covered`).
     """
-    reaches = since <= epoch_day(t.as_of) - window.back_days
+    reaches = since <= epoch_day(t.as_of) - _BACK_DAYS[window]
     return ibis.ifelse(reaches, t[column].fill_null(0), ibis.null(t[column].type()))
 
 
@@ -260,11 +263,13 @@ def _visible(as_ofs: Sequence[date]) -> ir.Table:
     return ibis.memtable(rows, schema={"entered": "date", "visible": "int64"})
 
 
-def _expand(
-    parts: ir.Table, as_ofs: Sequence[date], patterns: Sequence[Pattern] = IN_WINDOW
-) -> ir.Table:
+def _windows(names: Iterable[str]) -> list[Pattern]:
+    return [Pattern(name, inside=name) for name in names]
+
+
+def _expand(parts: ir.Table, as_ofs: Sequence[date], patterns: Sequence[Pattern]) -> ir.Table:
     """One row for each part and each (as_of, pattern) that its mask shows."""
-    bit: Mapping[tuple[date, str], int] = {(a, w.name): b for a, w, b in _bits(as_ofs)}
+    bit = {(a, w.name): b for a, w, b in _bits(as_ofs)}
     rows = [
         (a, p.name, bit[a, p.inside], bit[a, p.outside] if p.outside else 0)
         for a in sorted(set(as_ofs))

@@ -1,0 +1,187 @@
+"""Every metric once more, the slow and obvious way: row by row, account by account, day by day.
+
+Nothing here comes from the package, so that agreement means something. A row counts at as_of if it
+happened and was known before that midnight.
+"""
+
+import math
+from datetime import timedelta
+
+import pandas as pd
+
+NOTHING = None
+
+
+def features(tables, account_id, as_of):
+    """All metrics of one account at one as_of, as a dict."""
+    day = pd.Timestamp(as_of)
+    known = {
+        name: [row for row in t.to_dict("records") if row["known_at"] < day]
+        for name, t in tables.items()
+    }
+    own = {
+        name: [row for row in rows if row["account_id"] == account_id]
+        for name, rows in known.items()
+    }
+    result = contract_facts(own["contracts"], day)
+    result |= frequency_breadth_depth(own, known["usage"], result, day)
+    result |= sentiment(own, day)
+    return result
+
+
+def contract_facts(rows, day):
+    newest = {}
+    for row in sorted(rows, key=lambda r: (r["known_at"], r["start_date"])):
+        newest[row["contract_id"]] = row
+    force = [
+        row
+        for row in newest.values()
+        if row["start_date"] <= day and (pd.isna(row["end_date"]) or row["end_date"] > day)
+    ]
+    ends = sorted(
+        (row for row in force if not pd.isna(row["end_date"])),
+        key=lambda r: (r["end_date"], r["contract_id"]),
+    )
+    return {
+        "tenure_days": (day - min(row["start_date"] for row in newest.values())).days,
+        "days_to_renewal": (ends[0]["end_date"] - day).days if ends else NOTHING,
+        "term_days": (ends[0]["end_date"] - ends[0]["start_date"]).days if ends else NOTHING,
+        "arr": sum(row["arr"] for row in force),
+        "seats": sum(row["seats"] for row in force),
+        "contracts": len(force),
+    }
+
+
+def frequency_breadth_depth(own, all_usage, contract, day):
+    usage = [row for row in own["usage"] if row["occurred_at"] < day]
+    everywhere = [row["occurred_at"].normalize() for row in all_usage if row["occurred_at"] < day]
+    sign_ins_everywhere = [
+        row["occurred_at"].normalize()
+        for row in all_usage
+        if row["occurred_at"] < day and row["feature"] == "login"
+    ]
+
+    def told(days, since=everywhere):
+        return bool(since) and min(since) <= day - timedelta(days=days)
+
+    def within(back, until=0):
+        first, last = day - timedelta(days=back), day - timedelta(days=until)
+        return [row for row in usage if first <= row["occurred_at"] < last]
+
+    def actions(rows):
+        return sum(1.0 if pd.isna(row["quantity"]) else row["quantity"] for row in rows)
+
+    def days(rows):
+        return len({row["occurred_at"].normalize() for row in rows})
+
+    def users(rows):
+        return {row["user_id"] for row in rows if isinstance(row["user_id"], str)}
+
+    def kinds(rows):
+        return {row["feature"] for row in rows if row["feature"] != "login"}
+
+    def minutes(rows):
+        told = [row["duration_s"] for row in rows if not pd.isna(row["duration_s"])]
+        return sum(told) / 60 if told else NOTHING
+
+    def ratio(a, b):
+        return NOTHING if a is NOTHING or b is NOTHING or b == 0 else a / b
+
+    def doublings(now, before):
+        if now is NOTHING or before is NOTHING or before <= 0:
+            return NOTHING
+        return math.log2((now + 1) / (before + 1))
+
+    month, before = within(28), within(56, 28)
+    seen28 = told(28)
+    actions28 = actions(month) if seen28 else NOTHING
+    users28 = len(users(month)) if seen28 else NOTHING
+    earlier = (actions(within(180)) - actions(month)) * 28 / 152 if told(180) else NOTHING
+    sign_ins = [row for row in month if row["feature"] == "login"]
+
+    by_user = {u: actions([r for r in month if r["user_id"] == u]) for u in users(month)}
+    pairs = {
+        (row["user_id"], row["feature"])
+        for row in month
+        if isinstance(row["user_id"], str) and row["feature"] != "login"
+    }
+    last = max((row["occurred_at"].normalize() for row in within(180)), default=NOTHING)
+    members = [
+        row
+        for row in own["users"]
+        if row["created_at"] < day
+        and (pd.isna(row["deactivated_at"]) or row["deactivated_at"] >= day)
+    ]
+    settled = [r for r in members if (day - r["created_at"].normalize()).days >= 28]
+    fresh = [r for r in members if (day - r["created_at"].normalize()).days <= 90]
+    ever = users(usage)
+    unseen = [row for row in settled if row["user_id"] not in ever]
+    admins = {row["user_id"] for row in own["users"] if row["role"] == "admin"}
+    old = within(180, 90)
+    return {
+        "active_days_7d": days(within(7)) if told(7) else NOTHING,
+        "active_days_28d": days(month) if seen28 else NOTHING,
+        "active_days_90d": days(within(90)) if told(90) else NOTHING,
+        "sign_ins_per_user_28d": (
+            ratio(actions(sign_ins), users28) if told(28, sign_ins_everywhere) else NOTHING
+        ),
+        "days_since_last_use": (day - last).days if last else (180 if told(180) else NOTHING),
+        "usage_trend_28d": doublings(actions28, actions(before) if told(56) else NOTHING),
+        "usage_against_half_year": (
+            doublings(actions28, earlier) if contract["tenure_days"] >= 180 else NOTHING
+        ),
+        "minutes_per_active_user_28d": ratio(minutes(month), users28),
+        "active_users_28d": users28,
+        "active_seat_share_28d": ratio(users28, contract["seats"]),
+        "active_users_trend_28d": doublings(
+            users28, len(users(before)) if told(56) else NOTHING
+        ),
+        "active_admins_28d": len(admins & users(month)) if seen28 else NOTHING,
+        "top_user_share_28d": ratio(max(by_user.values(), default=NOTHING), actions28),
+        "new_users_90d": len(fresh) if members else NOTHING,
+        "never_active_users_share": ratio(len(unseen), len(settled)),
+        "features_used_28d": len(kinds(month)) if seen28 else NOTHING,
+        "features_used_90d": len(kinds(within(90))) if told(90) else NOTHING,
+        "features_dropped_90d": len(kinds(old) - kinds(within(90))) if told(180) else NOTHING,
+        "features_per_user_28d": ratio(len(pairs) if seen28 else NOTHING, users28),
+        "actions_per_active_day_28d": ratio(actions28, days(month) if seen28 else NOTHING),
+        "minutes_per_active_day_28d": ratio(minutes(month), days(month) if seen28 else NOTHING),
+    }
+
+
+def sentiment(own, day):
+    def age(moment):
+        return (day - moment.normalize()).days
+
+    def mean(values):
+        return sum(values) / len(values) if values else NOTHING
+
+    ratings = [row for row in own["csm_sentiment"] if row["logged_at"] < day]
+    ratings.sort(key=lambda r: (r["logged_at"], r["known_at"], -r["sentiment"]))
+    recent = mean([r["sentiment"] for r in ratings if age(r["logged_at"]) <= 90])
+    before = mean([r["sentiment"] for r in ratings if 90 < age(r["logged_at"]) <= 180])
+    result = {
+        "csm_sentiment": ratings[-1]["sentiment"] if ratings else NOTHING,
+        "csm_sentiment_age_days": age(ratings[-1]["logged_at"]) if ratings else NOTHING,
+        "csm_sentiment_trend_90d": (
+            recent - before if recent is not NOTHING and before is not NOTHING else NOTHING
+        ),
+    }
+
+    def answered(row):
+        return row["sent_at"] if pd.isna(row["responded_at"]) else row["responded_at"]
+
+    answers = [
+        row for row in own["surveys"] if not pd.isna(row["score"]) and answered(row) < day
+    ]
+    for kind in ("nps", "csat", "ces"):
+        of_kind = [row for row in answers if row["kind"] == kind]
+        of_kind.sort(key=lambda r: (answered(r), r["known_at"], -r["score"]))
+        result[f"{kind}_last"] = of_kind[-1]["score"] if of_kind else NOTHING
+        result[f"{kind}_mean_180d"] = mean(
+            [row["score"] for row in of_kind if age(answered(row)) <= 180]
+        )
+    sent = [r for r in own["surveys"] if r["sent_at"] < day and age(r["sent_at"]) <= 180]
+    responded = [r for r in sent if not pd.isna(r["score"]) and answered(r) < day]
+    result["survey_response_rate_180d"] = len(responded) / len(sent) if sent else NOTHING
+    return result
