@@ -11,13 +11,27 @@ from datetime import date
 import ibis.expr.types as ir
 import pandas as pd
 
-from features import breadth, catalog, context, depth, frequency, sentiment, usage
+from features import (
+    advocacy,
+    breadth,
+    catalog,
+    commercial,
+    context,
+    depth,
+    engagement,
+    frequency,
+    outcomes,
+    sentiment,
+    support,
+    usage,
+)
 from features.errors import TenureError
 from features.metric import Metric
-from features.observations import Tables, mature_as_ofs, observe, outcomes
+from features.observations import Tables, mature_as_ofs, observe
+from features.observations import outcomes as what_came_of
 from features.settings import Settings
 from features.source import Source
-from features.windows import KEYS, blocks
+from features.windows import KEYS, attach, blocks
 
 Progress = Callable[[int, int], None]
 """Called after each block of as_ofs with (as_ofs done, as_ofs in all)."""
@@ -80,7 +94,7 @@ def training_table(
     o = settings.observations
 
     def with_outcomes(observed: ir.Table) -> ir.Table:
-        fates = outcomes(source.tables, observed, o)
+        fates = what_came_of(source.tables, observed, o)
         return fates.inner_join(observed.select(*KEYS, "renewal_date"), list(KEYS))
 
     table = _build(source, mature_as_ofs(source, settings), progress, with_outcomes)
@@ -117,13 +131,13 @@ def _block(
     tables: Tables, as_ofs: Sequence[date], rows: Callable[[ir.Table], ir.Table]
 ) -> pd.DataFrame:
     observed = observe(tables, as_ofs).cache()
-    told = usage.told(tables)
+    told = catalog.told(tables)
     wide = rows(observed)
     for quantities, metrics in _dimensions(tables, observed, as_ofs):
         present = [m for m in metrics if catalog.available(m, told)]
         if present:
             chosen = quantities.select(*KEYS, **{m.name: _typed(m, quantities) for m in present})
-            wide = usage.attach(wide, chosen)
+            wide = attach(wide, chosen)
     table = wide.execute()
     return table.assign(as_of=pd.to_datetime(table.as_of))
 
@@ -132,12 +146,24 @@ def _dimensions(
     tables: Tables, observed: ir.Table, as_ofs: Sequence[date]
 ) -> list[tuple[ir.Table, tuple[Metric, ...]]]:
     """The quantities of each dimension, and the metrics made of them."""
-    parts = [(context.quantities(tables, observed), context.METRICS)]
+    parts: list[tuple[ir.Table, tuple[Metric, ...]]] = [
+        (context.quantities(tables, observed), context.METRICS)
+    ]
+    counted = None
     if "usage" in tables:
         counted = usage.quantities(tables, observed, as_ofs).cache()
-        parts += [(counted, d.METRICS) for d in (frequency, breadth, depth)]
-    parts.append((sentiment.quantities(tables, observed), sentiment.METRICS))
-    return parts
+        for dimension in (frequency, breadth, depth):
+            parts.append((counted, dimension.METRICS))
+    small = (
+        (sentiment.quantities(tables, observed), sentiment.METRICS),
+        (engagement.quantities(tables, observed), engagement.METRICS),
+        (support.quantities(tables, observed, counted), support.METRICS),
+        (outcomes.quantities(tables, observed), outcomes.METRICS),
+        (advocacy.quantities(tables, observed), advocacy.METRICS),
+        (commercial.quantities(tables, observed, as_ofs), commercial.METRICS),
+    )
+    # one query each: over one of them all, its translation would take longer than its execution
+    return parts + [(quantities.cache(), metrics) for quantities, metrics in small]
 
 
 def _typed(metric: Metric, quantities: ir.Table) -> ir.Value:

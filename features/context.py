@@ -17,9 +17,9 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
     """Contract quantities and the account's traits, one row per observation."""
     accounts = tables["accounts"]
     traits = [c for c in _TRAITS if c in accounts.columns]
-    return observations.left_join(
-        accounts.select("account_id", *traits), "account_id"
-    ).drop("account_id_right")
+    return observations.left_join(accounts.select("account_id", *traits), "account_id").drop(
+        "account_id_right"
+    )
 
 
 def _trait(name: str, label: str) -> Metric:

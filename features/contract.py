@@ -406,8 +406,8 @@ rest on it are then absent, never zero.
   text with commas. An empty cell is a missing value. Nothing is guessed: what does not fit the
   column's type is reported. SQL in `tenure.toml` meets CSV columns as text and casts them itself.
 - **date**: `2024-01-31`. **time**: ISO 8601, `2024-01-31`, `2024-01-31 09:30:00` or
-  `2024-01-31T09:30:00+01:00`. A time with an offset is converted to UTC, one without is read as UTC:
-  one column must not mix them.
+  `2024-01-31T09:30:00+01:00`. A time with an offset is converted to UTC, one without is read as
+  UTC; one column must not mix them.
 - **number**: `1234.5`, no thousands separator, no currency. **integer**: a whole number.
   **boolean**: `true` or `false`, `1` or `0`, `yes` or `no`; in a column of numbers, all but 0 is
   true.

@@ -20,7 +20,7 @@ DIMENSIONS = (
 """The families of metrics that make up a health score, in the order in which people read them."""
 
 CONTEXT = "context"
-"""What a model may know of an account that says nothing about its health: segment, days to renewal."""
+"""What a model may know that says nothing about health: segment, days to renewal."""
 
 
 @dataclass(frozen=True)

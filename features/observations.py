@@ -45,11 +45,12 @@ RENEWED = ("renewed", "expanded", "contracted")
 """Outcomes by which the customer stays."""
 
 _NO_SIGNALS = ("accounts", "users", "contracts")
-_FOREVER = ibis.date("9999-12-31")
+FOREVER = ibis.date("9999-12-31")
+"""The end of a contract that has none."""
 
 
 def epoch_day(moment: ir.Value) -> ir.Value:
-    """Days since 1970-01-01 of a date or timestamp: the one difference that is equal on all engines."""
+    """Days since 1970-01-01 of a date or timestamp: the difference that all engines agree on."""
     return (moment.cast("timestamp").epoch_seconds() / 86400).floor().cast("int64")
 
 
@@ -78,9 +79,7 @@ def calendar(first: date, last: date, every: str, anchor: date | None = None) ->
         step = {"day": 1, "week": 7}[every]
         origin = anchor or date(1970, 1, 5)
         shift = (origin - first).days % step
-        days = [
-            first + timedelta(days=n) for n in range(shift, (last - first).days + 1, step)
-        ]
+        days = [first + timedelta(days=n) for n in range(shift, (last - first).days + 1, step)]
     return [d for d in days if first <= d <= last]
 
 
@@ -106,12 +105,12 @@ def observe(tables: Tables, as_ofs: Sequence[date]) -> ir.Table:
         in force), renewal_date (the next end; empty while all are open-ended), term_days (of the
         contract that ends next) and customer_since (first day of the first contract).
     """
-    seen = _contracts_as_known(tables["contracts"], grid(as_ofs))
+    seen = contracts_as_known(tables["contracts"], grid(as_ofs))
     history = seen.group_by("account_id", "as_of").agg(customer_since=seen.start_date.min())
-    force = seen.filter(_in_force(seen, seen.as_of), ~_decided_to_leave(seen))
+    force = standing(seen)
     rank = ibis.row_number().over(
         group_by=["account_id", "as_of"],
-        order_by=[force.end_date.fill_null(_FOREVER), force.contract_id],
+        order_by=[force.end_date.fill_null(FOREVER), force.contract_id],
     )
     force = force.mutate(rank=rank)
     known = force.group_by("account_id", "as_of").agg(
@@ -211,27 +210,19 @@ def last_day(source: Source, settings: Settings) -> date:
     """
     if settings.observations.observed_until:
         return settings.observations.observed_until
-    return min(_last_contract_news(source), last_signal(source))
+    return min(_last_contract_news(source), _signals(source)[1])
 
 
-def last_signal(source: Source) -> date:
-    """Last day on which any table of signals has a row.
+def scoring_day(source: Source, settings: Settings) -> date:
+    """The day on which to score unless told otherwise: the first that the source tells nothing of.
 
     Raises
     ------
     TenureError
         Where no table of signals has a row.
     """
-    signals = [t for name, t in source.tables.items() if name not in _NO_SIGNALS]
-    newest = [t.aggregate(day=t.known_at.max()) for t in signals]
-    days = [pd.Timestamp(t.execute().day[0]) for t in newest]
-    seen = [day for day in days if not pd.isna(day)]
-    if not seen:
-        raise TenureError(
-            "No table of signals (usage, surveys, tickets, ...) has a row.",
-            "Add at least one beside accounts and contracts; `tenure check SOURCE` lists them.",
-        )
-    return max(seen).date()
+    seen_until = settings.observations.observed_until or _signals(source)[1]
+    return seen_until + timedelta(days=1)
 
 
 def mature_as_ofs(source: Source, settings: Settings) -> list[date]:
@@ -257,18 +248,44 @@ def mature_as_ofs(source: Source, settings: Settings) -> list[date]:
 
 
 def first_day(source: Source) -> date:
-    """First day on which a contract is in force."""
+    """First day on which there are both contracts and signals: before, nothing can be learned.
+
+    Raises
+    ------
+    TenureError
+        Where contracts or signals have no row at all.
+    """
     contracts = source.tables["contracts"]
     day = contracts.start_date.min().execute()
     if pd.isna(day):
+        raise _no_contracts()
+    return max(pd.Timestamp(day).date(), _signals(source)[0])
+
+
+def _signals(source: Source) -> tuple[date, date]:
+    """First and last day on which any table of signals has a row."""
+    spans = [
+        t.aggregate(first=t.known_at.min(), last=t.known_at.max()).execute()
+        for name, t in source.tables.items()
+        if name not in _NO_SIGNALS
+    ]
+    days = [pd.Timestamp(day) for span in spans for day in span.iloc[0] if not pd.isna(day)]
+    if not days:
         raise TenureError(
-            "Table contracts has no row with a start_date.",
-            "Give every contract term its start_date and end_date; see docs/data-contract.md.",
+            "No table of signals (usage, surveys, tickets, ...) has a row.",
+            "Add at least one beside accounts and contracts; `tenure check SOURCE` lists them.",
         )
-    return pd.Timestamp(day).date()
+    return min(days).date(), max(days).date()
 
 
-def _contracts_as_known(contracts: ir.Table, as_ofs: ir.Table) -> ir.Table:
+def _no_contracts() -> TenureError:
+    return TenureError(
+        "Table contracts has no row with a start_date.",
+        "Every contract term is a row with start_date and end_date; see docs/data-contract.md.",
+    )
+
+
+def contracts_as_known(contracts: ir.Table, as_ofs: ir.Table) -> ir.Table:
     """For each as_of, the newest revision of each contract known before it."""
     known = contracts.known_at < as_ofs.as_of.cast("timestamp")
     seen = as_ofs.join(contracts, known).select("as_of", *contracts.columns)
@@ -277,6 +294,11 @@ def _contracts_as_known(contracts: ir.Table, as_ofs: ir.Table) -> ir.Table:
         order_by=[ibis.desc("known_at"), ibis.desc("start_date")],
     )
     return seen.mutate(revision=newest).filter(_.revision == 0).drop("revision")
+
+
+def standing(seen: ir.Table) -> ir.Table:
+    """Of contracts as known at as_of, those in force then that nobody has decided to leave."""
+    return seen.filter(_in_force(seen, seen.as_of), ~_decided_to_leave(seen))
 
 
 def _final(contracts: ir.Table) -> ir.Table:
@@ -288,7 +310,7 @@ def _final(contracts: ir.Table) -> ir.Table:
 
 
 def _in_force(contracts: ir.Table, day: ir.Value) -> ir.Value:
-    return (contracts.start_date <= day) & (contracts.end_date.fill_null(_FOREVER) > day)
+    return (contracts.start_date <= day) & (contracts.end_date.fill_null(FOREVER) > day)
 
 
 def _decided_to_leave(seen: ir.Table) -> ir.Value:
@@ -310,7 +332,7 @@ def _lost(final: ir.Table, grace_days: int) -> ir.Table:
         "account_id",
         other_id=final.contract_id,
         other_start=final.start_date,
-        other_end=final.end_date.fill_null(_FOREVER),
+        other_end=final.end_date.fill_null(FOREVER),
     )
     replaced = ended.inner_join(other, "account_id").filter(
         _.other_id != _.contract_id,
@@ -330,10 +352,7 @@ def _last_contract_news(source: Source) -> date:
     if "decided_at" in c.columns:
         news.append(c.decided_at.date().max())
     row = c.aggregate(**{f"n{i}": expr for i, expr in enumerate(news)}).execute().iloc[0]
-    today_or_before = [pd.Timestamp(day).date() for day in row if not pd.isna(day)]
-    if not today_or_before:
-        raise TenureError(
-            "Table contracts is empty.",
-            "Every contract term is a row with start_date and end_date; see docs/data-contract.md.",
-        )
-    return max(today_or_before)
+    told = [pd.Timestamp(day).date() for day in row if not pd.isna(day)]
+    if not told:
+        raise _no_contracts()
+    return max(told)

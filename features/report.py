@@ -53,7 +53,8 @@ class Report:
     errors, warnings : tuple of Fault
     summary : dict
         What can be learned: ``accounts``, ``renewals`` (contract terms whose outcome is known or
-        can be derived), ``churned``, ``churn_rate``, ``first_day``, ``last_day``, ``dimensions``,
+        can be derived), ``churned``, ``churn_rate``, ``running``
+        (contracts in force on the last day), ``first_day``, ``last_day``, ``dimensions``,
         ``missing_dimensions`` (with the tables each needs), ``enough``, ``verdict``, ``rows`` (per
         table), ``naive_times``, ``unused_columns``, ``unused_tables``.
     """
@@ -69,9 +70,7 @@ class Report:
     def to_text(self) -> str:
         """The report for people: faults first, then what can be learned."""
         faults = [fault.to_text() for fault in (*self.errors, *self.warnings)]
-        counts = (
-            f"{counted(len(self.errors), 'error')}, {counted(len(self.warnings), 'warning')}."
-        )
+        counts = f"{counted(len(self.errors), 'error')}, {counted(len(self.warnings), 'warning')}."
         return "\n\n".join([*faults, "\n".join([counts, *_learned(self.summary)])])
 
 
@@ -91,8 +90,8 @@ def share(count: int, rows: int) -> str:
 
     Examples
     --------
-    >>> share(3, 200), share(1, 3_000_000), share(1, 1), share(1996, 2000)
-    ('3 of 200 rows (2 %)', '1 of 3,000,000 rows (< 1 %)', '1 of 1 row', '1,996 of 2,000 rows (> 99 %)')
+    >>> share(4, 200), share(1, 3_000_000), share(1999, 2000)
+    ('4 of 200 rows (2 %)', '1 of 3,000,000 rows (< 1 %)', '1,999 of 2,000 rows (> 99 %)')
     """
     among = f"{count:,} of {counted(rows, 'row')}"
     if count == rows:
@@ -112,7 +111,8 @@ def _learned(summary: dict[str, Any]) -> list[str]:
             f"  accounts     {summary['accounts']:,}",
             f"  span         {summary['first_day']} to {summary['last_day']}",
             f"  renewals     {summary['renewals']:,} contract terms with an outcome, of which "
-            f"{summary['churned']:,} churned ({100 * (summary['churn_rate'] or 0):.1f} %)",
+            f"{summary['churned']:,} churned ({100 * (summary['churn_rate'] or 0):.1f} %); "
+            f"{summary['running']:,} still run",
         ]
     lines.append(f"  dimensions   {', '.join(summary['dimensions']) or 'none'}")
     if summary["missing_dimensions"]:

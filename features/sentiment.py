@@ -9,10 +9,10 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
+from features.known import first_of, known_rows
 from features.metric import Metric
 from features.observations import Tables, epoch_day
-from features.usage import attach
-from features.windows import KEYS
+from features.windows import KEYS, attach
 
 DIMENSION = "sentiment"
 _SURVEYS = ("nps", "csat", "ces")
@@ -38,7 +38,7 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
 
 
 def _ratings(entries: ir.Table, observations: ir.Table) -> ir.Table:
-    t = _known(entries, observations)
+    t = known_rows(entries, observations)
     age_days = epoch_day(t.as_of) - epoch_day(t.logged_at)
     t = t.mutate(age_days=age_days).filter(_.age_days > 0)
     newest = ibis.row_number().over(
@@ -54,8 +54,8 @@ def _ratings(entries: ir.Table, observations: ir.Table) -> ir.Table:
 
 
 def _answers(surveys: ir.Table, observations: ir.Table) -> ir.Table:
-    answered_at = _first_of(surveys, "responded_at", "sent_at", "known_at")
-    t = _known(surveys.mutate(answered_at=answered_at), observations)
+    answered_at = first_of(surveys, "responded_at", "sent_at", "known_at")
+    t = known_rows(surveys.mutate(answered_at=answered_at), observations)
     t = t.mutate(age_days=epoch_day(t.as_of) - epoch_day(t.answered_at))
     t = t.filter(t.score.notnull(), t.age_days > 0)
     newest = ibis.row_number().over(
@@ -71,25 +71,15 @@ def _answers(surveys: ir.Table, observations: ir.Table) -> ir.Table:
 
 
 def _asked(surveys: ir.Table, observations: ir.Table) -> ir.Table:
-    sent_at = _first_of(surveys, "sent_at", "responded_at", "known_at")
-    answered_at = _first_of(surveys, "responded_at", "sent_at", "known_at")
-    t = _known(surveys.mutate(sent_at=sent_at, answered_at=answered_at), observations)
+    sent_at = first_of(surveys, "sent_at", "responded_at", "known_at")
+    answered_at = first_of(surveys, "responded_at", "sent_at", "known_at")
+    t = known_rows(surveys.mutate(sent_at=sent_at, answered_at=answered_at), observations)
     sent_days = epoch_day(t.as_of) - epoch_day(t.sent_at)
     t = t.filter(sent_days > 0, sent_days <= 180)
     answered = t.score.notnull() & (epoch_day(t.as_of) > epoch_day(t.answered_at))
     return t.group_by(*KEYS).agg(
         surveys_180d=t.count(), answers_180d=t.count(where=answered.fill_null(False))
     )
-
-
-def _known(table: ir.Table, observations: ir.Table) -> ir.Table:
-    """The table's rows beside each observation that could know of them."""
-    t = observations.select(*KEYS).inner_join(table, "account_id")
-    return t.filter(_.known_at < _.as_of.cast("timestamp"))
-
-
-def _first_of(table: ir.Table, *columns: str) -> ir.Value:
-    return ibis.coalesce(*(table[c] for c in columns if c in table.columns))
 
 
 def _survey(kind: str, label: str, scale: str) -> tuple[Metric, Metric]:

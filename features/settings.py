@@ -29,11 +29,28 @@ class TableMapping:
 
 @dataclass(frozen=True)
 class OwnCheck:
-    """A company's own check: ``sql`` returns the offending rows, run on the source itself."""
+    """A company's own check, run on the source itself.
+
+    Parameters
+    ----------
+    table : str
+        The contract table that it is about.
+    message : str
+        What is wrong, after "3 of 200 rows".
+    sql : str
+        Returns the offending rows.
+    of : str, optional
+        The table in the source of which these are rows, to count them against; by default the
+        contract table.
+    fix : str
+        What to do.
+    severity : {"error", "warning"}
+    """
 
     table: str
     message: str
     sql: str
+    of: str | None = None
     fix: str = "Correct these rows in the source, or leave them out in tenure.toml."
     severity: Literal["error", "warning"] = "warning"
 
@@ -189,6 +206,9 @@ def _checks(said: Any, faults: list[str]) -> tuple[OwnCheck, ...]:
         if missing:
             faults.append(f"[{where}] lacks {', '.join(sorted(missing))}.")
             continue
+        if values["table"] not in contract.TABLES:
+            near = did_you_mean(str(values["table"]), contract.TABLES)
+            faults.append(f"[{where}]: no such table, {values['table']!r}.{near}")
         checks.append(_fill(OwnCheck, values, where, faults))
     return tuple(checks)
 

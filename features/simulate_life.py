@@ -1,33 +1,21 @@
-"""The hidden half of the simulated company: who the accounts are, how they fare, what they risk.
+"""How the simulated accounts fare, and what they risk: the truth.
 
-Nothing here knows an outcome. The order is that of the world: accounts and the terms they sign;
-four states that drift month by month and meet shocks; the levels of the planted metrics that follow
-from the states; and from the levels the probability that an account leaves when its term ends.
+Four states drift month by month and meet shocks; the levels of the planted metrics follow from the
+states, and from the levels the probability that an account leaves when its term ends. Nothing here
+knows an outcome.
 
-Months are numbered from 0, the month before the data begin, to ``months``, the last one with data.
 What happens in month t shows the levels of month t; a renewal in month t is decided on those of
 month t - 1, which are what a look back on the first of month t can see.
 """
 
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit, logit
 
 from features.metric import DIMENSIONS
+from features.simulate_accounts import Accounts, Bools, Calendar, Floats, Ints, Terms, stream
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
-END = int(np.datetime64("2026-07-01", "D").astype(np.int64))
-"""First day after the data, in days since 1970; fixed, so that no run depends on today's date."""
-
-SEGMENTS = ("small", "mid", "enterprise")
-TOUCH_MODELS = ("scale", "mid", "high")
 STATES = ("value", "relationship", "fit", "budget")
 YEARLY_CHURN = (0.25, 0.125, 0.06)
 """Mean probability, per segment, that an account leaves at the end of a year's term.
@@ -35,11 +23,6 @@ YEARLY_CHURN = (0.25, 0.125, 0.06)
 Above what is then seen in a year (about 0.21, 0.10, 0.05): the frail leave first, and longer terms
 end less often.
 """
-
-
-def stream(seed: int, name: str) -> np.random.Generator:
-    """A source of random numbers of its own for each purpose, so that none disturbs another."""
-    return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 @dataclass(frozen=True)
@@ -103,22 +86,26 @@ PLANTED = (
     Planted("csat_mean_180d", "sentiment", 1, 2, (3.9, 3.9, 3.9), 0.8, low=1, high=5),
     Planted("ces_mean_180d", "sentiment", 1, 0, (5.0, 5.0, 5.0), 0.7, low=1, high=7),
     Planted("survey_response_rate_180d", "sentiment", 1, 4, (0.32, 0.34, 0.36), 0.5, (-1.0, 0.4)),
-    Planted("meetings_missed_share_90d", "engagement", -1, 5, (0.22, 0.2, 0.18), 0.8, (-1.4, 0.2)),
-    Planted("reply_hours_90d", "engagement", -1, 3, (20, 22, 26), 0.6, high=None),
-    Planted("inbound_share_90d", "engagement", 1, 0, (0.3, 0.3, 0.3), 0.6),
+    Planted("meetings_missed_share_180d", "engagement", -1, 5, (0.22, 0.2, 0.18), 0.8, (-1.4, 0.2)),
+    Planted("response_hours_90d", "engagement", -1, 3, (20, 22, 26), 0.6, high=None),
+    Planted("customer_started_share_90d", "engagement", 1, 0, (0.3, 0.3, 0.3), 0.6),
     Planted("tickets_per_active_user_90d", "support", -1, 4, (0.5, 0.3, 0.18), 0.6, high=None),
-    Planted("first_contact_share_180d", "support", 1, 5, (0.62, 0.6, 0.55), 0.8, (-0.9, 0.9)),
+    Planted(
+        "first_contact_resolution_share_180d", "support", 1, 5, (0.62, 0.6, 0.55), 0.8, (-0.9, 0.9)
+    ),
     Planted("reopened_share_180d", "support", -1, 0, (0.1, 0.1, 0.1), 0.5),
-    Planted("objectives_met_share_365d", "outcomes", 1, 7, (0.6, 0.62, 0.65), 1.2, (-0.8, 0.8)),
-    Planted("objective_value_share_365d", "outcomes", 1, 3, (0.85, 0.85, 0.85), 0.3, high=None),
+    Planted("objectives_met_share", "outcomes", 1, 7, (0.6, 0.62, 0.65), 1.2, (-0.8, 0.8)),
+    Planted("value_reached", "outcomes", 1, 3, (0.85, 0.85, 0.85), 0.3, high=None),
     Planted("advocacy_acts_365d", "advocacy", 1, 4, (0.35, 0.6, 1.2), 0.9, (-0.5, 1.5), high=None),
-    Planted("payment_days_late_180d", "commercial", -1, 4, (4, 6, 9), 0.7, (-1.3, 0.3), high=None),
-    Planted("price_change_at_renewal", "commercial", -1, 4, (0, 0, 0), 0, (0.12, 0.02), high=None),
+    Planted("payment_delay_days_365d", "commercial", -1, 4, (4, 6, 9), 0.7, (-1.3, 0.3), high=None),
+    Planted(
+        "price_change_last_renewal", "commercial", -1, 4, (0, 0, 0), 0, (0.12, 0.02), high=None
+    ),
 )
 """Every planted metric. Those with a spread of 0 follow from others; their ramps are in units."""
 
 NAMES = tuple(metric.name for metric in PLANTED)
-_TREND, _PRICE = NAMES.index("usage_trend_28d"), NAMES.index("price_change_at_renewal")
+_TREND, _PRICE = NAMES.index("usage_trend_28d"), NAMES.index("price_change_last_renewal")
 _VOLUME = [NAMES.index("active_days_28d"), NAMES.index("actions_per_active_day_28d")]
 _CSM = NAMES.index("csm_sentiment")
 
@@ -145,193 +132,11 @@ SHOCKS: dict[str, tuple[float, tuple[float, float, float, float]]] = {
 """What may befall an account: probability per month, and what it does to each of `STATES`."""
 
 _PRICE_RISE = 0.08
-_MEMORY = 0.85
+_MEMORY = 0.9
 _LASTING = 0.45
 _ONBOARDING = -1.2
 _GENERAL_OUTAGE = (-0.1, 0.0, -0.4, 0.0)
-_CSM_ACTION = 0.35
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """The months of the simulation.
-
-    ``first_day`` holds the first day of months 0 to ``months`` and then `END`, in days since 1970.
-    """
-
-    months: int
-    first_day: Ints
-
-    @classmethod
-    def ending(cls, months: int) -> "Calendar":
-        """The calendar whose last month is the one before `END`."""
-        last = np.datetime64(END, "D").astype("datetime64[M]")
-        first = last - np.arange(months + 1, -1, -1).astype("timedelta64[M]")
-        return cls(months, first.astype("datetime64[D]").astype(np.int64))
-
-    @property
-    def start(self) -> int:
-        """First day with data."""
-        return int(self.first_day[1])
-
-    def month(self, day: Ints) -> Ints:
-        """Number of the month of a day; before the data -1 or 0, from `END` on ``months`` + 1."""
-        return np.searchsorted(self.first_day, day, side="right") - 1
-
-
-@dataclass(frozen=True)
-class Accounts:
-    """Lasting properties, one entry per account; days since 1970, terms in months."""
-
-    segment: Ints
-    touch: Ints
-    industry: Ints
-    region: Ints
-    csm: Ints
-    created: Ints
-    start: Ints
-    term: Ints
-    seats: Ints
-    admins: Ints
-    price: Floats
-    frailty: Floats
-
-    def __len__(self) -> int:
-        return len(self.segment)
-
-
-INDUSTRIES = ("manufacturing", "retail", "finance", "health", "software", "logistics", "public")
-REGIONS = ("north", "south", "east", "west")
-_ACCOUNTS_PER_CSM = 30
-
-
-def found(accounts: int, calendar: Calendar, terms: tuple[int, ...], seed: int) -> Accounts:
-    """Draw the accounts: six in ten are there when the data begin, the others join later.
-
-    Parameters
-    ----------
-    accounts : int
-        How many.
-    calendar : Calendar
-    terms : tuple of int
-        The lengths that contracts may have, in months.
-    seed : int
-    """
-    rng = stream(seed, "accounts")
-    n = accounts
-    segment = rng.choice(3, n, p=(0.6, 0.3, 0.1))
-    touch = np.clip(segment + (rng.random(n) < 0.12) - (rng.random(n) < 0.12), 0, 2)
-    shares = np.array([(0.04, 0.90, 0.05, 0.01), (0.01, 0.85, 0.09, 0.05), (0, 0.75, 0.13, 0.12)])
-    shares = shares * np.isin((1, 12, 24, 36), terms)
-    shares = shares / shares.sum(axis=1, keepdims=True)
-    kind = (rng.random(n)[:, None] > shares.cumsum(axis=1)[segment]).sum(axis=1).clip(0, 3)
-    term = np.array((1, 12, 24, 36))[kind]
-    old = rng.random(n) < 0.6
-    begin = np.full(n, calendar.start)
-    earliest = np.where(old, add_months(begin, -term) + 1, calendar.start)
-    start = _signing_days(rng.random(n), earliest, np.where(old, calendar.start, END))
-    # An account that is there already may have renewed before: only its present term is on record.
-    before = np.where(old, rng.geometric(0.45, n) - 1, 0)
-    created = add_months(start, -term * before) - rng.integers(0, 15, n)
-    csm = np.where(touch > 0, rng.integers(0, max(1, n // _ACCOUNTS_PER_CSM), n), -1)
-    seats = np.exp(np.log(np.array((7.0, 24.0, 90.0))[segment]) + 0.5 * rng.standard_normal(n))
-    price = np.array((420.0, 560.0, 680.0))[segment] * np.exp(0.3 * rng.standard_normal(n))
-    seats = np.maximum(seats.round(), 3).astype(np.int64)
-    return Accounts(
-        segment=segment,
-        touch=touch,
-        industry=rng.integers(0, len(INDUSTRIES), n),
-        region=rng.integers(0, len(REGIONS), n),
-        csm=csm,
-        created=created,
-        start=start,
-        term=term,
-        seats=seats,
-        admins=np.minimum(np.array((2, 4, 8))[segment], seats - 1),
-        price=price.round(2),
-        frailty=0.5 * rng.standard_normal(n),
-    )
-
-
-def add_months(day: Ints, months: Ints) -> Ints:
-    """The same day of another month, or that month's last day where it is shorter."""
-    date = day.astype("datetime64[D]")
-    month = date.astype("datetime64[M]")
-    day_of_month = date - month.astype("datetime64[D]")
-    there = month + months.astype("timedelta64[M]")
-    first = there.astype("datetime64[D]")
-    length = (there + np.timedelta64(1, "M")).astype("datetime64[D]") - first
-    return (first + np.minimum(day_of_month, length - np.timedelta64(1, "D"))).astype(np.int64)
-
-
-def _signing_days(u: Floats, earliest: Ints, before: Ints) -> Ints:
-    """Days on which contracts begin: on weekdays, and most at the end of quarters and years."""
-    first = int(earliest.min())
-    date = np.arange(first, END).astype("datetime64[D]")
-    month = date.astype("datetime64[M]")
-    number = month.astype(np.int64) % 12 + 1
-    to_end = ((month + 1).astype("datetime64[D]") - date).astype(np.int64)
-    weight = np.where(is_weekend(np.arange(first, END)), 0.15, 1.0)
-    weight *= np.where((to_end <= 4) & (number % 3 == 0), np.where(number == 12, 7.0, 4.0), 1.0)
-    weight *= np.where(date == month.astype("datetime64[D]"), 2.5, 1.0)
-    total = np.concatenate(([0.0], weight.cumsum()))
-    low, high = total[earliest - first], total[before - first]
-    found = np.searchsorted(total, low + u * (high - low), side="right") - 1
-    return np.clip(first + found, earliest, before - 1)
-
-
-def is_weekend(day: Ints) -> Bools:
-    """Whether a day since 1970 is a Saturday or a Sunday; 1970-01-01 was a Thursday."""
-    return np.asarray((day + 3) % 7 >= 5)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Contract terms that follow upon each other as if nobody ever left; one entry per term.
-
-    ``month`` is the month in which the term ends, ``months`` + 1 if after the data; ``price_change``
-    is what the term costs per seat against the one before, as a fraction.
-    """
-
-    account: Ints
-    number: Ints
-    start: Ints
-    end: Ints
-    month: Ints
-    price_change: Floats
-
-    def over_months(self, values: Floats, accounts: int, calendar: Calendar) -> Floats:
-        """Value of the latest term begun by the end of each month, shape (accounts, months + 1)."""
-        table = np.full((accounts, calendar.months + 1), np.nan)
-        first = np.clip(calendar.month(self.start), 0, None)
-        table[self.account, first] = values
-        for t in range(1, table.shape[1]):
-            table[:, t] = np.where(np.isnan(table[:, t]), table[:, t - 1], table[:, t])
-        earliest = values[self.number == 0]
-        return np.where(np.isnan(table), earliest[:, None], table)
-
-
-def sign(accounts: Accounts, calendar: Calendar, seed: int) -> Terms:
-    """The terms of each account to the end of the data, renewed again and again."""
-    longest = int((END - accounts.start.min()) // 28) + 1
-    owner, number = [], []
-    for k in range(longest):
-        begun = np.flatnonzero(add_months(accounts.start, accounts.term * k) < END)
-        owner.append(begun)
-        number.append(np.full(len(begun), k))
-        if not len(begun):
-            break
-    account, nth = np.concatenate(owner), np.concatenate(number)
-    order = np.lexsort((nth, account))
-    account, nth = account[order], nth[order]
-    start = add_months(accounts.start[account], accounts.term[account] * nth)
-    end = add_months(accounts.start[account], accounts.term[account] * (nth + 1))
-    rng = stream(seed, "prices")
-    steep = rng.random(len(account)) < 0.15
-    change = np.where(steep, rng.uniform(0.08, 0.2, len(account)), rng.normal(0.02, 0.02, len(account)))
-    # Who renews each month pays what others do: a twelfth of a year's rise at a time.
-    change = change.clip(0, None).round(3) * (nth > 0) * np.where(accounts.term[account] == 1, 0, 1)
-    return Terms(account, nth, start, end, calendar.month(end), change)
+_CSM_ACTION = 0.2
 
 
 @dataclass(frozen=True)
@@ -429,7 +234,9 @@ def _health(states: Floats, of_dimension: Floats, of_metric: Floats) -> Floats:
     mix = mix / np.sqrt(np.einsum("ds,st,dt->d", mix, covariance, mix))[:, None]
     shared = np.sqrt(_OF_STATES) * (mix @ states) + np.sqrt(1 - _OF_STATES) * of_dimension
     family = [DIMENSIONS.index(metric.dimension) for metric in PLANTED]
-    return np.asarray(np.sqrt(_OF_DIMENSION) * shared[family] + np.sqrt(1 - _OF_DIMENSION) * of_metric)
+    return np.asarray(
+        np.sqrt(_OF_DIMENSION) * shared[family] + np.sqrt(1 - _OF_DIMENSION) * of_metric
+    )
 
 
 def _worrying(strain: Floats, accounts: Accounts, rng: np.random.Generator) -> Bools:
@@ -447,7 +254,9 @@ def ramps(segment: Ints) -> tuple[Floats, Floats]:
     ends = []
     for end in (0, 1):
         levels = [
-            m.level(m.ramp[end] + shift, segment) if m.spread else np.full(len(segment), m.ramp[end])
+            m.level(m.ramp[end] + shift, segment)
+            if m.spread
+            else np.full(len(segment), m.ramp[end])
             for m in PLANTED
         ]
         ends.append(np.array(levels, dtype=float))
@@ -470,7 +279,7 @@ class Risk:
     due: Bools
 
 
-STRENGTH = 7.5
+STRENGTH = 5.7
 """Log-odds between all green and all red; set so that the truth's AUC is about .83."""
 
 CONSTANT = 0.12
@@ -511,7 +320,7 @@ def risk(
     young = 0.4 * np.exp(-years.clip(0, None))
     context = young + np.log(accounts.term / 12)[:, None]
     unlike = young + contributions.sum(axis=0) + accounts.frailty[:, None]
-    there = accounts.start[:, None] < calendar.first_day[None, :months]
+    there = accounts.start[:, None] <= calendar.first_day[None, :months]
     there[:, 0] = False
     intercept = np.zeros((n, months))
     for s, target in enumerate(YEARLY_CHURN):
@@ -525,9 +334,9 @@ def _intercept(log_odds: Floats, target: float) -> float:
     """What to add to log-odds so that their mean probability is `target`."""
     if not len(log_odds):
         return 0.0
-    excess: Callable[[float], float] = lambda a: float(expit(log_odds + a).mean()) - target  # noqa: E731
     low, high = -30.0, 30.0
-    for _ in range(60):
+    for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if excess(middle) < 0 else (low, middle)
+        too_few = expit(log_odds + middle).mean() < target
+        low, high = (middle, high) if too_few else (low, middle)
     return (low + high) / 2

@@ -8,6 +8,7 @@ file may read whatever the connection may read.
 
 import csv
 import gzip
+import re
 import tempfile
 import zlib
 from collections.abc import Mapping
@@ -19,8 +20,7 @@ import duckdb
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-from ibis.common.exceptions import IbisError
-from sqlglot.errors import SqlglotError
+from ibis.common.exceptions import TableNotFound
 
 from features import contract
 from features.errors import TenureError, did_you_mean
@@ -33,7 +33,7 @@ POSSIBLE = (
     "tenure check path/to/folder."
 )
 
-ENGINE_ERRORS = (duckdb.Error, IbisError, SqlglotError)
+ENGINE_ERRORS = (duckdb.Error, TableNotFound)
 """What an engine raises over a table that it cannot read."""
 
 ALWAYS_KNOWN = "1970-01-01"
@@ -71,6 +71,14 @@ class Source:
     unreadable: Mapping[str, str]
     foreign: tuple[str, ...] = ()
 
+    def has_required(self, name: str) -> bool:
+        """Whether a table is there with every required column."""
+        return name in self.tables and all(
+            column.name in self.tables[name].columns
+            for column in contract.TABLES[name].columns
+            if column.required
+        )
+
 
 def connect(url: str | Path, settings: Settings) -> Source:
     """Open a source and conform its tables to the contract.
@@ -91,7 +99,8 @@ def connect(url: str | Path, settings: Settings) -> Source:
                 unreadable[name] = unreadable[foreign]
             continue
         try:
-            found[name] = _rename(_find(con, mapping, foreign, present, unreadable), mapping)
+            table = _find(con, name, mapping, present, unreadable)
+            found[name] = _rename(table, mapping)
         except (TenureError, *ENGINE_ERRORS) as error:
             unreadable[name] = words(error)
             continue
@@ -105,9 +114,16 @@ def connect(url: str | Path, settings: Settings) -> Source:
         except ENGINE_ERRORS as error:
             unreadable[name] = words(error)
             del found[name]
-    read = {settings.tables.get(name, TableMapping()).table or name for name in contract.TABLES}
     known = {name: why for name, why in unreadable.items() if name in contract.TABLES}
-    return Source(str(url), con, tables, found, known, tuple(sorted(present.keys() - read)))
+    return Source(str(url), con, tables, found, known, _unread(present, settings))
+
+
+def _unread(present: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
+    """Tables of the source that nothing is taken from."""
+    mappings = [settings.tables.get(name, TableMapping()) for name in contract.TABLES]
+    names = {each.table or name for name, each in zip(contract.TABLES, mappings, strict=True)}
+    said = " ".join([*(each.sql or "" for each in mappings), *(own.sql for own in settings.checks)])
+    return tuple(sorted(present.keys() - names - set(re.findall(r"\w+", said))))
 
 
 def _open(url: str) -> tuple[ibis.BaseBackend, dict[str, str], dict[str, str]]:
@@ -134,7 +150,10 @@ def _open_database(path: Path) -> tuple[ibis.BaseBackend, dict[str, str], dict[s
             "Is it a DuckDB file, written by a DuckDB no newer than this one, and not in use?",
         ) from None
     _settle(con)
-    return con, dict.fromkeys(con.list_tables(), "table"), {}
+    # ibis 12 cannot list tables on DuckDB 2.0
+    names = con.raw_sql("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
+    views = con.raw_sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    return con, {name: "table" for (name,) in (*names, *views)}, {}
 
 
 def _open_folder(folder: Path) -> tuple[ibis.BaseBackend, dict[str, str], dict[str, str]]:
@@ -156,7 +175,9 @@ def _open_folder(folder: Path) -> tuple[ibis.BaseBackend, dict[str, str], dict[s
         except TenureError as error:
             unreadable[name] = error.message
         except ENGINE_ERRORS as error:
-            unreadable[name] = f"{file.name}: {words(error)}"
+            unreadable[name] = (
+                f"{file.name}: {words(error).replace(str(file.absolute()), file.name)}"
+            )
     return con, present, unreadable
 
 
@@ -178,7 +199,9 @@ def _register(con: Any, file: Path, name: str) -> str:
         trimmed = {each: cells[each].strip().nullif("") for each in cells.columns}
         con.create_view(name, cells.select(**trimmed))
         return "csv"
-    con.read_parquet(file, table_name=name)
+    # DuckDB takes numbers for "not NaN" where Parquet's own statistics do not say so
+    # (duckdb/duckdb#25521)
+    con.read_parquet(file, table_name=name, can_have_nan=True)
     return "parquet"
 
 
@@ -200,14 +223,15 @@ def _heading(file: Path) -> list[str]:
 
 def _find(
     con: Any,
+    name: str,
     mapping: TableMapping,
-    foreign: str,
     present: Mapping[str, str],
     unreadable: Mapping[str, str],
 ) -> ir.Table:
     """Fetch the table that a mapping speaks of, its columns still under foreign names."""
     if mapping.sql is not None:
-        return con.sql(mapping.sql.strip().rstrip(";"))
+        return query(con, f"mapped_{name}", mapping.sql)
+    foreign = mapping.table or name
     if foreign in unreadable:
         raise TenureError(unreadable[foreign], "")
     if foreign not in present:
@@ -217,6 +241,12 @@ def _find(
             "",
         )
     return con.table(foreign)
+
+
+def query(con: Any, name: str, sql: str) -> ir.Table:
+    """The rows of a query in the source's own dialect, under a name of their own."""
+    con.raw_sql(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql.strip().rstrip(';')}")
+    return con.table(name)
 
 
 def _rename(table: ir.Table, mapping: TableMapping) -> ir.Table:

@@ -13,7 +13,7 @@ from ibis import _
 
 from features import windows
 from features.observations import Tables, epoch_day
-from features.windows import KEYS, Pattern
+from features.windows import KEYS, Pattern, attach
 from features.windows import zero_where_covered as _zero
 
 SIGN_IN = "login"
@@ -30,12 +30,13 @@ _COUNTS = (
     ("active_days_90d", "90d", "first_day"),
     ("users_28d", "28d", "first_day"),
     ("users_28d_before", "28d_before", "first_day"),
+    ("users_90d", "90d", "first_day"),
     ("features_28d", "28d", "first_day"),
     ("features_90d", "90d", "first_day"),
     ("features_dropped_90d", "180d", "first_day"),
     ("user_features_28d", "28d", "first_day"),
 )
-"""Counts that are 0 where nothing happened: their window, and since when the table tells of them."""
+"""Counts that are 0 where nothing happened: their window, and the first day they are told of."""
 
 
 def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
@@ -89,7 +90,7 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
     sign_ins_since = sign_ins_since.rename(sign_ins_since="first_day")
     t = t.left_join(sign_ins_since, "as_of").drop("as_of_right")
     t = t.mutate(**{c: _zero(t, c, w, t[since]) for c, w, since in _COUNTS if c in t.columns})
-    if {"users", "usage.user_id"} <= told(tables):
+    if "users" in tables and "user_id" in usage.columns:
         t = attach(t, _members(tables["users"], usage, observations))
         if "role" in tables["users"].columns:
             t = attach(t, _admins(tables["users"], usage, as_ofs))
@@ -97,31 +98,22 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
     return t
 
 
-def told(tables: Tables) -> frozenset[str]:
-    """Names of all tables and columns that are there: "usage", "usage.user_id", ..."""
-    columns = {f"{name}.{column}" for name, t in tables.items() for column in t.columns}
-    return frozenset(tables) | columns
-
-
-def attach(observations: ir.Table, part: ir.Table) -> ir.Table:
-    """The observations with a part's columns beside them; null where the part has no row."""
-    return observations.left_join(part, list(KEYS)).drop("account_id_right", "as_of_right")
-
-
 def _with_defaults(usage: ir.Table) -> ir.Table:
     one = ibis.literal(1.0)
     quantity = usage.quantity.fill_null(1.0) if "quantity" in usage.columns else one
     seconds = usage.duration_s if "duration_s" in usage.columns else ibis.null("float64")
-    return usage.mutate(quantity=quantity.cast("float64"), duration_s=seconds.cast("float64"))
+    most = usage.active_users if "active_users" in usage.columns else ibis.null("int64")
+    return usage.mutate(
+        quantity=quantity.cast("float64"), duration_s=seconds.cast("float64"), active_users=most
+    )
 
 
 def _users(marked: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     """Distinct users; where only daily totals are told, the largest of them: at least so many."""
-    wanted = ("28d", "28d_before")
+    wanted = ("28d", "28d_before", "90d")
     if "user_id" in marked.columns:
         return windows.distinct(marked, as_ofs, ["user_id"], "users", wanted)
-    totals = marked.active_users if "active_users" in marked.columns else ibis.null("int64")
-    return windows.largest(marked, as_ofs, totals, "users", wanted)
+    return windows.largest(marked, as_ofs, marked.active_users, "users", wanted)
 
 
 def _members(users: ir.Table, usage: ir.Table, observations: ir.Table) -> ir.Table:
@@ -155,7 +147,7 @@ def _members(users: ir.Table, usage: ir.Table, observations: ir.Table) -> ir.Tab
 
 
 def _admins(users: ir.Table, usage: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
-    """Admins who used the product: an event is known as an admin's once user and event are known."""
+    """Admins who came: an event is known as an admin's once both user and event are known."""
     admins = users.filter(users.role == "admin")
     admins = admins.select("account_id", "user_id", admin_since=admins.known_at)
     events = usage.inner_join(admins, ["account_id", "user_id"])

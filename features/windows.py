@@ -56,6 +56,11 @@ class Pattern:
     outside: str | None = None
 
 
+def attach(observations: ir.Table, part: ir.Table) -> ir.Table:
+    """The observations with a part's columns beside them; null where the part has no row."""
+    return observations.left_join(part, list(KEYS)).drop("account_id_right", "as_of_right")
+
+
 def blocks(as_ofs: Sequence[date]) -> list[list[date]]:
     """As_ofs in order, in groups whose windows fit one integer.
 
@@ -113,8 +118,8 @@ def totals(
     Returns
     -------
     Table
-        account_id, as_of, ``{name}_{window}`` for each sum and window (null where nothing happened),
-        and ``last_used``, the last day with an event in the longest window.
+        account_id, as_of, ``{name}_{window}`` for each sum and window (null where nothing
+        happened), and ``last_used``, the last day with an event in the longest window.
     """
     parts = marked.group_by("account_id", "mask").agg(
         **{name: value.sum() for name, (value, _wanted) in sums.items()},
@@ -188,7 +193,7 @@ def largest(
 def largest_of(
     marked: ir.Table, as_ofs: Sequence[date], by: str, value: ir.Value, name: str, window: str
 ) -> ir.Table:
-    """Largest sum of one owner (a user, say) in a window: account_id, as_of, ``{name}_{window}``."""
+    """Largest sum of one owner (a user, say): account_id, as_of, ``{name}_{window}``."""
     owned = marked.filter(marked[by].notnull()).group_by("account_id", by, "mask")
     t = _expand(owned.agg(amount=value.sum()), as_ofs, _windows([window]))
     t = t.group_by(*KEYS, by).agg(amount=t.amount.sum())
@@ -213,12 +218,14 @@ def covered(events: ir.Table, observations: ir.Table) -> ir.Table:
     return seen.group_by("as_of").agg(first_day=_.first_day.min())
 
 
-def zero_where_covered(t: ir.Table, column: str, window: Window, since: ir.Value) -> ir.Value:
+def zero_where_covered(t: ir.Table, column: str, window: str | int, since: ir.Value) -> ir.Value:
     """The count, 0 where nothing happened, null where the table does not reach back so far.
 
-    ``since`` is the first day that the table tells of (see `covered`).
+    ``window`` is the name of a window, or the days that it goes back; ``since`` is the first day
+    that the table tells of (see `covered`).
     """
-    reaches = since <= epoch_day(t.as_of) - _BACK_DAYS[window]
+    back_days = _BACK_DAYS[window] if isinstance(window, str) else window
+    reaches = since <= epoch_day(t.as_of) - back_days
     return ibis.ifelse(reaches, t[column].fill_null(0), ibis.null(t[column].type()))
 
 
@@ -282,7 +289,7 @@ def _expand(parts: ir.Table, as_ofs: Sequence[date], patterns: Sequence[Pattern]
 
 
 def _ones(bits: ir.Value) -> ir.Value:
-    """How many bits are set, by adding neighbours in ever wider fields: no engine's own function."""
+    """How many bits are set, by adding neighbours in ever wider fields, on any engine."""
     count = bits
     for shift, field in (
         (1, 0x5555555555555555),

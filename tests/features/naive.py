@@ -133,9 +133,7 @@ def frequency_breadth_depth(own, all_usage, contract, day):
         "minutes_per_active_user_28d": ratio(minutes(month), users28),
         "active_users_28d": users28,
         "active_seat_share_28d": ratio(users28, contract["seats"]),
-        "active_users_trend_28d": doublings(
-            users28, len(users(before)) if told(56) else NOTHING
-        ),
+        "active_users_trend_28d": doublings(users28, len(users(before)) if told(56) else NOTHING),
         "active_admins_28d": len(admins & users(month)) if seen28 else NOTHING,
         "top_user_share_28d": ratio(max(by_user.values(), default=NOTHING), actions28),
         "new_users_90d": len(fresh) if members else NOTHING,
@@ -171,9 +169,7 @@ def sentiment(own, day):
     def answered(row):
         return row["sent_at"] if pd.isna(row["responded_at"]) else row["responded_at"]
 
-    answers = [
-        row for row in own["surveys"] if not pd.isna(row["score"]) and answered(row) < day
-    ]
+    answers = [row for row in own["surveys"] if not pd.isna(row["score"]) and answered(row) < day]
     for kind in ("nps", "csat", "ces"):
         of_kind = [row for row in answers if row["kind"] == kind]
         of_kind.sort(key=lambda r: (answered(r), r["known_at"], -r["score"]))

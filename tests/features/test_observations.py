@@ -3,12 +3,11 @@
 from datetime import date, timedelta
 
 import pytest
+from histories import frame, source
 
 from features import observations
 from features.errors import TenureError
 from features.settings import ObservationSettings, Settings
-
-from histories import frame, source
 
 AS_OF = date(2025, 6, 1)
 DAY = timedelta(days=1)
@@ -151,7 +150,8 @@ def test_the_design_renewal_keeps_the_due_only():
 
 def test_end_of_data_inside_the_window_is_not_mature():
     rows = [contract(outcome=None, decided_at=None)]
-    usage = [{"account_id": "acme", "feature": "report", "occurred_at": "2025-09-28"}]
+    days = ("2024-07-01", "2025-09-28")
+    usage = [{"account_id": "acme", "feature": "report", "occurred_at": day} for day in days]
     s = source({"contracts": frame("contracts", rows), "usage": frame("usage", usage)})
     o = ObservationSettings(horizon_days=60, grace_days=30, observed_until=date(2025, 9, 28))
     days = observations.mature_as_ofs(s, Settings(observations=o))
@@ -162,7 +162,7 @@ def test_what_was_seen_ends_with_the_last_news_of_contracts():
     rows = [contract(), contract("c2", "2025-07-01", "2026-07-01")]
     usage = [{"account_id": "acme", "feature": "report", "occurred_at": "2025-09-28"}]
     s = source({"contracts": frame("contracts", rows), "usage": frame("usage", usage)})
-    assert observations.last_signal(s) == date(2025, 9, 28)
+    assert observations.scoring_day(s, Settings()) == date(2025, 9, 29)
     assert observations.last_day(s, Settings()) == date(2025, 7, 1)
 
 

@@ -108,9 +108,7 @@ def table_of(history, as_ofs=AS_OFS):
     return build.feature_table(source(history), as_ofs)
 
 
-histories = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+histories = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @histories

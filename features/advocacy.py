@@ -1,0 +1,105 @@
+"""Advocacy: whether the customer speaks for us in public, and whether we asked those who would."""
+
+import ibis
+import ibis.expr.types as ir
+
+from features.known import age_days, counts_told, first_of, known_rows, with_all_columns, within
+from features.metric import Metric
+from features.observations import Tables
+from features.windows import KEYS, attach
+
+DIMENSION = "advocacy"
+_REFERENCES = ("reference", "case_study", "review")
+_PROMOTER = 9
+_COUNTS = {"acts_365d": 365, "references_365d": 365}
+
+
+def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
+    """Acts of advocacy, and the promoters among those who answered, as known at each observation.
+
+    Returns
+    -------
+    Table
+        The observations with ``acts_365d`` and ``references_365d`` (0 where there were none, null
+        where the table does not reach back so far), ``last_act_days``, and ``promoters_365d`` (null
+        where nobody answered an NPS question in that time), as far as their tables are there.
+    """
+    if "advocacy" not in tables:
+        return observations
+    acts = tables["advocacy"]
+    t = attach(observations, _acts(acts, observations))
+    t = counts_told(t, _COUNTS, acts, "occurred_at", observations)
+    if "surveys" in tables:
+        t = attach(t, _promoters(tables["surveys"], observations))
+    return t
+
+
+def _acts(acts: ir.Table, observations: ir.Table) -> ir.Table:
+    t = known_rows(acts, observations)
+    t = t.mutate(age_days=age_days(t, t.occurred_at))
+    t = t.filter(t.age_days > 0)
+    year = t.age_days <= 365
+    return t.group_by(*KEYS).agg(
+        acts_365d=t.count(where=year),
+        references_365d=t.count(where=year & t.kind.isin(_REFERENCES)),
+        last_act_days=t.age_days.min(),
+    )
+
+
+def _promoters(surveys: ir.Table, observations: ir.Table) -> ir.Table:
+    answered_at = first_of(surveys, "responded_at", "sent_at", "known_at")
+    surveys = with_all_columns(surveys, "surveys").mutate(answered_at=answered_at)
+    t = known_rows(surveys.filter(surveys.kind == "nps", surveys.score.notnull()), observations)
+    t = t.filter(within(age_days(t, t.answered_at), 365))
+    return t.group_by(*KEYS).agg(promoters_365d=t.user_id.nunique(where=t.score >= _PROMOTER))
+
+
+METRICS = (
+    Metric(
+        name="advocacy_acts_365d",
+        dimension=DIMENSION,
+        label="Acts of advocacy",
+        unit="acts",
+        healthy="high",
+        formula="references, reviews, referrals and the like in the 365 days before as_of",
+        sentence="The customer spoke for us {value} times in the last year",
+        needs=("advocacy",),
+        value=lambda t: t.acts_365d,
+    ),
+    Metric(
+        name="references_365d",
+        dimension=DIMENSION,
+        label="References and reviews",
+        unit="acts",
+        healthy="high",
+        formula="references, case studies and reviews in the 365 days before as_of",
+        sentence="The customer gave {value} references, case studies or reviews in the last year",
+        needs=("advocacy",),
+        value=lambda t: t.references_365d,
+    ),
+    Metric(
+        name="days_since_last_advocacy",
+        dimension=DIMENSION,
+        label="Days since the last advocacy",
+        unit="days",
+        healthy="low",
+        formula="days from the last act of advocacy to as_of",
+        sentence="The customer last spoke for us {value} days ago",
+        needs=("advocacy",),
+        value=lambda t: t.last_act_days,
+    ),
+    Metric(
+        name="promoters_unasked",
+        dimension=DIMENSION,
+        label="Promoters never asked",
+        unit="users",
+        healthy=None,
+        formula=(
+            "distinct users who answered NPS with 9 or 10 in the 365 days before as_of; 0 where "
+            "the account had an act of advocacy in that time"
+        ),
+        sentence="{value} promoters have not spoken for us in the last year",
+        needs=("advocacy", "surveys.user_id"),
+        value=lambda t: ibis.cases((t.acts_365d > 0, 0), (t.acts_365d == 0, t.promoters_365d)),
+    ),
+)

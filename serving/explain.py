@@ -1,0 +1,231 @@
+"""Reasons in words: how numbers, metrics and drivers are said to people.
+
+Drivers are what the model has learned to go along with leaving. No sentence here says "because".
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from features.metric import CONTEXT, Metric
+
+Record = Mapping[str, Any]
+"""One row of the score table as plain values (see `serving.score.records`)."""
+
+_SAID_BY_THE_LABEL = {"", "share", "doublings", "currency", "count", "ratio"}
+
+
+def number(value: float, unit: str) -> str:
+    """Write a number the way people say it in a sentence, without its unit's name.
+
+    Parameters
+    ----------
+    value : float
+        In the metric's own unit; shares run from 0 to 1, "doublings" as a change.
+    unit : str
+        See `features.metric.Metric`.
+
+    Examples
+    --------
+    >>> number(0.153, "share"), number(3.0, "days"), number(12345.6, "currency")
+    ('15%', '3', '12,346')
+    >>> number(-1.0, "doublings"), number(3.0, "doublings"), number(2.53, "points")
+    ('-50%', 'a factor of 8', '2.5')
+    """
+    if unit == "share":
+        return percent(value)
+    if unit == "doublings":
+        return f"{100 * (2**value - 1):+.0f}%" if value < 1.5 else f"a factor of {2**value:,.0f}"
+    if abs(value) >= 100 or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{round(value, 2):g}" if abs(value) < 1 else f"{value:.1f}"
+
+
+def quantity(value: float | str | None, unit: str) -> str:
+    """Write a value for a table's cell, with its unit.
+
+    Examples
+    --------
+    >>> quantity(1.0, "days"), quantity(12.0, "users"), quantity(0.4, "share")
+    ('1 day', '12 users', '40%')
+    >>> quantity("mid", ""), quantity(None, "days")
+    ('mid', 'no data')
+    """
+    if value is None:
+        return "no data"
+    if isinstance(value, str):
+        return value
+    said = number(value, unit)
+    if unit in _SAID_BY_THE_LABEL:
+        return said
+    return f"{said} {unit.removesuffix('s') if said == '1' else unit}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Write a share from 0 to 1 as a percentage; what is not nothing is not called nothing.
+
+    Examples
+    --------
+    >>> percent(0.237), percent(0.237, 1), percent(0.001), percent(0.0), percent(0.999)
+    ('24%', '23.7%', '<1%', '0%', '>99%')
+    """
+    least = 10.0**-digits
+    if 0 < 100 * share < least / 2:
+        return f"<{least:.{digits}f}%"
+    if 100 - least / 2 <= 100 * share < 100:
+        return f">{100 - least:.{digits}f}%"
+    return f"{100 * share:.{digits}f}%"
+
+
+def signed_points(points: float) -> str:
+    """Write a share of probability as signed percentage points.
+
+    Examples
+    --------
+    >>> signed_points(0.0312), signed_points(-0.004), signed_points(0.0001)
+    ('+3.1', '-0.4', '0.0')
+    """
+    said = f"{100 * points:+.1f}"
+    return said if said.strip("+-0.") else "0.0"
+
+
+def direction(points: float) -> Literal["raises", "lowers", "leaves"]:
+    """Tell which way a driver moves the risk, as far as people are shown it.
+
+    Examples
+    --------
+    >>> direction(0.03), direction(-0.03), direction(0.0)
+    ('raises', 'lowers', 'leaves')
+    """
+    said = signed_points(points)
+    if said == "0.0":
+        return "leaves"
+    return "raises" if said.startswith("+") else "lowers"
+
+
+def sentence(metric: Metric, value: float | str | None) -> str:
+    """Say what a metric shows of one account, in the words of its own definition."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return f"{metric.label}: no data"
+    said = value if isinstance(value, str) else number(value, metric.unit)
+    return metric.sentence.format(value=said)
+
+
+def raising(drivers: Iterable[Mapping[str, Any]], most: int = 3) -> list[Mapping[str, Any]]:
+    """Pick the strongest drivers that raise the risk; a protective one is never a reason for it."""
+    return _strongest(drivers, "raises", most)
+
+
+def lowering(drivers: Iterable[Mapping[str, Any]], most: int = 3) -> list[Mapping[str, Any]]:
+    """Pick the strongest drivers that lower the risk."""
+    return _strongest(drivers, "lowers", most)
+
+
+def _strongest(
+    drivers: Iterable[Mapping[str, Any]], way: str, most: int
+) -> list[Mapping[str, Any]]:
+    """Take the first that point one way: drivers come in order of absolute points."""
+    return [driver for driver in drivers if direction(driver["points"]) == way][:most]
+
+
+def by_dimension(record: Record) -> list[dict[str, Any]]:
+    """Tell the drivers dimension first: sums of related metrics are steadier than each alone.
+
+    Returns
+    -------
+    list of dict
+        By absolute points: ``dimension``, ``points`` (share of probability) and ``drivers``, the
+        dimension's own drivers with those that point the dimension's way first.
+    """
+    told = []
+    for name, points in record["dimension_points"].items():
+        own = [driver for driver in record["drivers"] if driver["dimension"] == name]
+        own.sort(key=lambda driver: (driver["points"] * points < 0, -abs(driver["points"])))
+        told.append({"dimension": name, "points": points, "drivers": own})
+    return sorted(told, key=lambda entry: -abs(entry["points"]))
+
+
+def dimension_label(name: str) -> str:
+    """Name a dimension for people.
+
+    Examples
+    --------
+    >>> dimension_label("breadth"), dimension_label("context")
+    ('Breadth', 'Account and contract')
+    """
+    return "Account and contract" if name == CONTEXT else name.capitalize()
+
+
+def window(lead_days: int, horizon_days: int) -> str:
+    """Say which days from as_of the model looks at.
+
+    Examples
+    --------
+    >>> window(0, 90), window(30, 90)
+    ('within 90 days', 'between 31 and 120 days ahead')
+    """
+    if lead_days == 0:
+        return f"within {horizon_days} days"
+    return f"between {lead_days + 1} and {lead_days + horizon_days} days ahead"
+
+
+def to_text(record: Record, ahead: str) -> str:
+    """Tell one account's risk and its drivers on a terminal.
+
+    Parameters
+    ----------
+    record : mapping
+        A row of the score table as plain values.
+    ahead : str
+        Which days the model looks at (see `window`).
+    """
+    name = record["name"] or record["account_id"]
+    lines = [
+        f"{name} ({record['account_id']}), as of {record['as_of']}, "
+        f"model version {record['model_version']}",
+        "",
+        f"Risk of leaving {ahead}: {percent(record['churn_probability'], 1)}"
+        f" (between {percent(record['probability_low'], 1)}"
+        f" and {percent(record['probability_high'], 1)})",
+        f"Renewal: {renewal(record)}",
+        f"ARR at risk: {money(record['arr_at_risk'])} of {money(record['arr'])}",
+        f"Known: {percent(record['coverage'])} of what the model goes by",
+        "",
+        "How the risk comes about, in percentage points of probability:",
+        "",
+        f"{percent(record['base_probability'], 1):>8}  where the model starts for every account",
+    ]
+    for entry in by_dimension(record):
+        told = [driver for driver in entry["drivers"] if direction(driver["points"]) != "leaves"]
+        lines.append(f"{signed_points(entry['points']):>8}  {dimension_label(entry['dimension'])}")
+        lines += [
+            f"{'':10}{signed_points(driver['points']):>6}  {driver['sentence']}" for driver in told
+        ]
+    lines.append(f"{percent(record['churn_probability'], 1):>8}  in all")
+    return "\n".join(lines)
+
+
+def renewal(record: Record) -> str:
+    """Say when an account's contract renews.
+
+    Examples
+    --------
+    >>> renewal({"renewal_date": "2026-03-31", "days_to_renewal": 41})
+    '2026-03-31 (in 41 days)'
+    >>> renewal({"renewal_date": None, "days_to_renewal": None})
+    'no end date'
+    """
+    if record["renewal_date"] is None:
+        return "no end date"
+    return f"{record['renewal_date']} (in {quantity(record['days_to_renewal'], 'days')})"
+
+
+def money(amount: float | None) -> str:
+    """Write an amount of the company's own currency.
+
+    Examples
+    --------
+    >>> money(12345.6), money(None)
+    ('12,346', 'unknown')
+    """
+    return "unknown" if amount is None else f"{amount:,.0f}"

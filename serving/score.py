@@ -1,0 +1,318 @@
+"""The score table: one row per account, computed here and read by everything that shows scores.
+
+Points are shares of calibrated probability (0.01 is one percentage point). For every row,
+``base_probability`` plus the points of all drivers is ``churn_probability``, and each dimension's
+points are the sum of its drivers'. What the model uses that is no matter of health, such as the
+segment or the days to renewal, is the dimension "context" and is shown like any other.
+
+**Coverage** is the share of the model's weight whose inputs are present for the account. A
+feature's weight is its mean absolute points over the accounts scored together, so coverage answers
+"how much of what tells these accounts apart do we know of this one?".
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from features import build, catalog, observations
+from features.errors import TenureError
+from features.metric import CONTEXT, DIMENSIONS, Metric
+from features.settings import Settings
+from features.source import Source
+from serving import explain
+from serving.files import write_aside
+
+if TYPE_CHECKING:
+    from training.churn_model import ChurnModel
+
+Driver = dict[str, Any]
+
+_LABELS = ("name", "segment", "csm")
+"""What people call and sort accounts by; empty where the source does not say."""
+
+
+def default_as_of(source: Source, settings: Settings) -> date:
+    """The day to score on unless told otherwise: the first that the source cannot see any more."""
+    return observations.last_day(source, settings) + timedelta(days=1)
+
+
+def score_table(source: Source, model: "ChurnModel", version: str, as_of: date) -> pd.DataFrame:
+    """Score every account in force at as_of.
+
+    Returns
+    -------
+    DataFrame of shape (accounts, 18)
+        By falling churn_probability: account_id, as_of, name, segment, csm, churn_probability,
+        probability_low, probability_high, arr (per year), renewal_date, days_to_renewal,
+        arr_at_risk, coverage (0-1), drivers (list of dicts by absolute points), dimension_points
+        (dict), base_probability, model_version, scored_at (UTC).
+    """
+    features = build.feature_table(source, [as_of])
+    scored = score(features, model, catalog.metrics(), version, datetime.now(UTC))
+    return _labelled(scored, source.tables["accounts"].to_pandas())
+
+
+def score(
+    features: pd.DataFrame,
+    model: "ChurnModel",
+    metrics: Mapping[str, Metric],
+    version: str,
+    scored_at: datetime,
+) -> pd.DataFrame:
+    """Score a feature table.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n, k)
+        account_id, as_of and the model's features.
+    model : ChurnModel
+        Gives probabilities, their intervals and points that sum to them.
+    metrics : mapping of str to Metric
+        Words, units and dimensions of the features.
+    version : str
+        Of the model.
+    scored_at : datetime
+        Now, in UTC.
+
+    Returns
+    -------
+    DataFrame of shape (n, 15)
+        The score table without the labels that only the accounts table knows.
+    """
+    features = features.reset_index(drop=True)
+    points, base = model.points(features)
+    probability = model.predict_proba(features)
+    low, high = model.interval(features)
+    used = features[list(points.columns)]
+    days = _column(features, "days_to_renewal")
+    arr = _column(features, "arr")
+    table = pd.DataFrame(
+        {
+            "account_id": features["account_id"].astype(str),
+            "as_of": features["as_of"],
+            "churn_probability": probability,
+            "probability_low": low,
+            "probability_high": high,
+            "arr": arr,
+            "renewal_date": features["as_of"] + pd.to_timedelta(days, unit="D"),
+            "days_to_renewal": days,
+            "arr_at_risk": arr * probability,
+            "coverage": coverage(used, points),
+            "drivers": _drivers(used, points, metrics),
+            "dimension_points": _dimension_points(points, metrics),
+            "base_probability": base,
+            "model_version": version,
+            "scored_at": scored_at,
+        }
+    )
+    return table.sort_values(
+        ["churn_probability", "account_id"], ascending=[False, True], ignore_index=True
+    )
+
+
+def coverage(inputs: pd.DataFrame, points: pd.DataFrame) -> np.ndarray:
+    """Share of the model's weight whose inputs are present, for each account.
+
+    Parameters
+    ----------
+    inputs, points : DataFrame of shape (n, k)
+        The model's inputs and their points, with equal columns.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> inputs = pd.DataFrame({"days": [3.0, None], "users": [2.0, 5.0]})
+    >>> points = pd.DataFrame({"days": [0.03, -0.03], "users": [0.01, 0.01]})
+    >>> coverage(inputs, points).tolist()
+    [1.0, 0.25]
+    """
+    weight = points.abs().mean().to_numpy()
+    if not weight.any():
+        weight = np.ones_like(weight)
+    missing: np.ndarray = inputs.isna().to_numpy() @ (weight / weight.sum())
+    return 1.0 - missing
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Turn score rows into plain values for JSON: ISO dates, None for what is unknown."""
+    rows: list[dict[str, Any]] = table.to_dict("records")
+    return [{name: _plain(name, value) for name, value in row.items()} for row in rows]
+
+
+Writer = Callable[[pd.DataFrame, Path], None]
+
+
+def writer(path: Path) -> Writer:
+    """Find how to write a score table to a path, by its suffix; raises TenureError if none can."""
+    known = _WRITERS.get(path.suffix.lower())
+    if known is None:
+        raise TenureError(
+            f"{path}: files ending in '{path.suffix}' are none that scores can be written to.",
+            f"End the name in one of {', '.join(_WRITERS)}.",
+        )
+    return known
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """Write a score table to Parquet, CSV (lists as JSON text) or JSON, whole or not at all."""
+    to_file = writer(path)
+    write_aside(path, lambda aside: to_file(table, aside))
+
+
+def _labelled(scored: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
+    """Put the accounts' own labels beside the scores."""
+    by_id = accounts.assign(account_id=accounts["account_id"].astype(str)).set_index("account_id")
+    for place, label in enumerate(_LABELS, start=2):
+        known = by_id[label] if label in by_id else pd.Series(dtype=object)
+        scored.insert(place, label, scored["account_id"].map(known).astype(object))
+    return scored
+
+
+def _column(features: pd.DataFrame, name: str) -> pd.Series:
+    """A number of the feature table; unknown throughout where the source lacks it."""
+    if name in features:
+        return features[name].astype("float64")
+    return pd.Series(np.nan, index=features.index)
+
+
+def _drivers(
+    inputs: pd.DataFrame, points: pd.DataFrame, metrics: Mapping[str, Metric]
+) -> list[list[Driver]]:
+    """Drivers of each account, by absolute points."""
+    told = [_told(metrics[name], inputs[name].tolist(), points[name].tolist()) for name in points]
+    order = np.argsort(-points.abs().to_numpy(), axis=1, kind="stable")
+    return [
+        [told[feature][row] for feature in strongest]
+        for row, strongest in enumerate(order.tolist())
+    ]
+
+
+def _told(metric: Metric, values: list[Any], points: list[float]) -> list[Driver]:
+    """One metric's driver in every account."""
+    known = [None if pd.isna(value) else value for value in values]
+    return [
+        {
+            "metric": metric.name,
+            "dimension": metric.dimension,
+            "label": metric.label,
+            "value": value,
+            "unit": metric.unit,
+            "goal": None,
+            "points": share,
+            "sentence": explain.sentence(metric, value),
+        }
+        for value, share in zip(known, points, strict=True)
+    ]
+
+
+def _dimension_points(
+    points: pd.DataFrame, metrics: Mapping[str, Metric]
+) -> list[dict[str, float]]:
+    """Sums of the points of each dimension's metrics, in the order in which people read them."""
+    members = {
+        dimension: [name for name in points if metrics[name].dimension == dimension]
+        for dimension in (*DIMENSIONS, CONTEXT)
+    }
+    sums = pd.DataFrame({name: points[own].sum(axis=1) for name, own in members.items() if own})
+    rows: list[dict[str, float]] = sums.to_dict("records")
+    return rows
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return value
+    if value is None or pd.isna(value):
+        return None
+    if name in ("as_of", "renewal_date"):
+        return value.date().isoformat()
+    if name == "scored_at":
+        return value.isoformat(timespec="seconds")
+    if name == "days_to_renewal":
+        return int(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _to_json(table: pd.DataFrame, path: Path) -> None:
+    path.write_text(json.dumps(records(table), indent=1) + "\n", encoding="utf-8")
+
+
+def _to_csv(table: pd.DataFrame, path: Path) -> None:
+    flat = pd.DataFrame(records(table))
+    for name in ("drivers", "dimension_points"):
+        flat[name] = flat[name].map(json.dumps)
+    flat["days_to_renewal"] = flat["days_to_renewal"].astype("Int64")
+    flat.to_csv(path, index=False)
+
+
+def _to_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write typed columns; a driver's value is a number or a category there, each in its field."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    driver = pa.struct(
+        {
+            "metric": pa.string(),
+            "dimension": pa.string(),
+            "label": pa.string(),
+            "value": pa.float64(),
+            "category": pa.string(),
+            "unit": pa.string(),
+            "goal": pa.float64(),
+            "points": pa.float64(),
+            "sentence": pa.string(),
+        }
+    )
+    typed = {
+        "as_of": pa.date32(),
+        "renewal_date": pa.date32(),
+        "days_to_renewal": pa.int32(),
+        "drivers": pa.list_(driver),
+        "dimension_points": pa.struct(
+            {name: pa.float64() for name in table["dimension_points"].iloc[0]}
+        ),
+        "scored_at": pa.timestamp("us", tz="UTC"),
+        **dict.fromkeys(("account_id", *_LABELS, "model_version"), pa.string()),
+    }
+    columns = {
+        name: pa.array(_arrow_values(name, table[name]), type=typed.get(name, pa.float64()))
+        for name in table
+    }
+    pq.write_table(pa.table(columns), path)
+
+
+def _arrow_values(name: str, column: pd.Series) -> list[Any]:
+    if name == "drivers":
+        return [[_typed_value(driver) for driver in drivers] for drivers in column]
+    values = [None if not isinstance(value, dict) and pd.isna(value) else value for value in column]
+    if name in ("as_of", "renewal_date"):
+        return [value and value.date() for value in values]
+    if name == "days_to_renewal":
+        return [None if value is None else int(value) for value in values]
+    return values
+
+
+def _typed_value(driver: Driver) -> Driver:
+    category = isinstance(driver["value"], str)
+    return {
+        **driver,
+        "value": None if category else driver["value"],
+        "category": driver["value"] if category else None,
+    }
+
+
+_WRITERS: dict[str, Writer] = {
+    ".parquet": _to_parquet,
+    ".csv": _to_csv,
+    ".json": _to_json,
+}

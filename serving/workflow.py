@@ -1,0 +1,97 @@
+"""The work behind the commands, without their words: from a source to a report, a model, scores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from features import build, catalog, check, settings, source
+from features.errors import TenureError
+from features.report import Report, counted
+from serving import score
+
+if TYPE_CHECKING:
+    from training.churn_model import Track
+    from training.pipeline import Trained
+    from training.tracking import ModelInfo
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A connected source and how it is to be read."""
+
+    source: source.Source
+    settings: settings.Settings
+
+    @classmethod
+    def open(cls, url: str | None, config: Path | None) -> "Workplace":
+        """Read the settings and connect, by default to the source that the settings name."""
+        chosen = settings.load(config)
+        named = url or chosen.source_url
+        if named is None:
+            raise TenureError(
+                "No source is named.",
+                "Give a folder or a .duckdb file as SOURCE, or set [source] url in tenure.toml.",
+            )
+        return cls(source.connect(named, chosen), chosen)
+
+    @classmethod
+    def open_sound(cls, url: str | None, config: Path | None) -> "Workplace":
+        """Open a source, but refuse one with errors: nothing is built on broken data."""
+        place = cls.open(url, config)
+        errors = place.check().errors
+        if errors:
+            raise TenureError(
+                "\n".join(fault.to_text() for fault in errors),
+                f"The source has {counted(len(errors), 'error')}, so nothing was done. "
+                f"`tenure check {place.source.url}` tells them with all warnings.",
+            )
+        return place
+
+    def check(self) -> Report:
+        """Look at everything and report all faults."""
+        return check.check(self.source, self.settings, datetime.now(UTC).date())
+
+    def train(self, track: "Track") -> tuple["Trained", int | None]:
+        """Learn, keep the run, and register the model if it has skill."""
+        from training import pipeline, tracking
+
+        metrics = catalog.metrics()
+        table = build.training_table(self.source, self.settings)
+        trained = pipeline.train(table, self.settings, metrics, track)
+        return trained, tracking.log(trained, self.settings, metrics)
+
+    def score(
+        self, as_of: date | None = None, version: str = "champion"
+    ) -> tuple[pd.DataFrame, "ModelInfo"]:
+        """Score everybody, by default by the champion on the day after the source's last."""
+        from training import tracking
+
+        model, info = tracking.load(version)
+        day = as_of or score.default_as_of(self.source, self.settings)
+        return score.score_table(self.source, model, str(info.version), day), info
+
+
+def no_skill(place: Workplace) -> TenureError:
+    """Why a model was not registered."""
+    return TenureError(
+        "No model was registered: this one predicts no better than the churn rate alone.",
+        f"`tenure check {place.source.url}` tells which signals are missing. "
+        "The run is kept with its figures.",
+    )
+
+
+def model_facts(info: "ModelInfo", table: pd.DataFrame) -> Mapping[str, Any]:
+    """What people are told of the model that made a score table; see `serving.api.Model`."""
+    window = info.settings["observations"]
+    return {
+        "version": str(info.version),
+        "as_of": f"{table['as_of'].iloc[0]:%Y-%m-%d}",
+        "accounts": len(table),
+        "lead_days": window["lead_days"],
+        "horizon_days": window["horizon_days"],
+        "evaluation": info.summary,
+    }

@@ -1,0 +1,163 @@
+"""The pages in a real browser: Debian's chromium, driven by Playwright."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from serving import explain, score
+from serving.guard import Guard
+from serving.live import Live, Snapshot
+from serving.web import PAGE_ROWS, create_app
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def rows(scored):
+    rows = score.records(scored[0])
+    for place, row in enumerate(rows):
+        row["csm"] = ("Ana Ruiz", "B. Okafor")[place % 2]
+    return rows
+
+
+@pytest.fixture(scope="module")
+def url(scored, rows) -> Iterator[str]:
+    import uvicorn
+
+    live = Live(lambda: "1", lambda: Snapshot(scored[1], tuple(rows)))
+    live.refresh()
+    app = Guard(create_app(live), forms={})
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no browser here; on Debian or Ubuntu: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, url):
+    """A page that notes every request that leads elsewhere and every complaint of the browser."""
+    context = browser.new_context()
+    page = context.new_page()
+    elsewhere, complaints = [], []
+    page.on("request", lambda asked: asked.url.startswith(url) or elsewhere.append(asked.url))
+    page.on("console", lambda said: complaints.append(said.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert elsewhere == []
+    assert complaints == []
+
+
+def names(page) -> list[str]:
+    return page.locator("table.accounts tbody th a").all_inner_texts()
+
+
+def test_the_list_then_one_account(page, url, rows):
+    page.goto(url)
+    assert names(page) == [row["name"] for row in rows[:PAGE_ROWS]]
+    page.get_by_role("link", name=rows[0]["name"], exact=True).first.click()
+    assert page.get_by_role("heading", level=1).inner_text() == rows[0]["name"]
+    assert explain.percent(rows[0]["churn_probability"], 1) in page.inner_text("main")
+    assert page.locator("table.drivers tbody tr:not(.dimension)").count() == len(rows[0]["drivers"])
+    page.get_by_role("link", name="All accounts").click()
+    assert page.url == f"{url}/"
+
+
+def test_filter_and_sort(page, url, rows):
+    page.goto(url)
+    page.get_by_label("CSM").select_option("Ana Ruiz")
+    page.get_by_label("Sort by").select_option("ARR at risk")
+    page.get_by_role("button", name="Show").click()
+    wanted = sorted(rows[::2], key=lambda row: -row["arr_at_risk"])
+    assert names(page) == [row["name"] for row in wanted[:PAGE_ROWS]]
+    page.get_by_role("link", name="Clear").click()
+    page.get_by_label("Find").fill(rows[7]["account_id"])
+    page.keyboard.press("Enter")
+    assert names(page) == [rows[7]["name"]]
+
+
+def test_leafing_through(page, url, rows):
+    page.goto(url)
+    page.get_by_role("link", name="Next").click()
+    assert names(page) == [row["name"] for row in rows[PAGE_ROWS : 2 * PAGE_ROWS]]
+    page.get_by_role("link", name="Earlier").click()
+    assert names(page)[0] == rows[0]["name"]
+
+
+def test_nothing_found(page, url):
+    page.goto(f"{url}/?q=zzz")
+    assert "No account fits" in page.inner_text("main")
+
+
+def test_drivers_point_the_way_their_sign_says(page, url, rows):
+    page.goto(f"{url}/accounts/{rows[0]['account_id']}")
+    for kind, sign in (("raises", "+"), ("lowers", "-")):
+        for said in page.locator(f"table.drivers .points.{kind}").all_inner_texts():
+            assert f"{kind} the risk by" in said
+            assert said.split()[-1].startswith(sign)
+
+
+def test_the_keyboard_reaches_the_content_first(page, url):
+    page.goto(url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main")
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/"])
+def test_everything_has_a_name_for_those_who_cannot_see(page, url, rows, path):
+    page.goto(url + path + (rows[0]["account_id"] if path != "/" else ""))
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.locator("h1").count() == 1
+    unnamed = "[...document.querySelectorAll('input, select')].filter(e => !e.labels.length).length"
+    assert page.evaluate(unnamed) == 0
+    assert page.locator("table:not(:has(caption))").count() == 0
+    assert page.locator("thead th:not([scope]), img:not([alt])").count() == 0
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_no_page_is_wider_than_the_window(page, url, rows, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    for path in ("/", f"/accounts/{rows[0]['account_id']}"):
+        page.goto(url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_dark_theme_is_dark(page, url):
+    page.emulate_media(color_scheme="dark")
+    page.goto(url)
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(map(int, ground[4:-1].split(","))) < 150
+
+
+def test_it_works_without_javascript(browser, url, rows):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{url}/?sort=renewal")
+    assert len(names(page)) == PAGE_ROWS
+    context.close()

@@ -1,0 +1,251 @@
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from serving import cli
+
+COMMANDS = (
+    "check",
+    "features",
+    "metrics",
+    "train",
+    "evaluate",
+    "promote",
+    "score",
+    "explain",
+    "serve",
+    "simulate",
+    "demo",
+)
+
+
+@pytest.fixture
+def tenure(capfd, monkeypatch, tmp_path, use_store):
+    """Run a command in this process, in a folder of its own: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    use_store(monkeypatch, f"sqlite:///{tmp_path}/nothing/mlflow.db")
+    monkeypatch.delenv("TENURE_DEBUG", raising=False)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tenure", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capfd.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture
+def served(tenure, champion, monkeypatch, use_store):
+    """The same, with the store in which a champion is."""
+    use_store(monkeypatch, champion.store)
+    return tenure
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_is_quick(command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    words = [command] if command else []
+    told = subprocess.run(
+        [sys.executable, "-m", "serving.cli", *words, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert seconds < 0.5
+    assert "Usage:" in told.stdout
+
+
+def test_every_command_is_listed(tenure):
+    code, out, _ = tenure("--help")
+    assert code == 0
+    assert [line.split()[0] for line in out.partition("Commands:")[2].split("\n") if line.strip()][
+        : len(COMMANDS)
+    ] == list(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "words", [("chekc",), ("check", "a", "b"), ("score", "--as-of", "1.2.2024"), ("explain", "a")]
+)
+def test_wrong_use_ends_with_2(tenure, words):
+    code, _, err = tenure(*words)
+    assert code == 2
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", ["check", "train", "score", "features"])
+def test_a_source_that_is_not_there_ends_with_1(tenure, command):
+    code, out, err = tenure(command, "nowhere")
+    assert (code, out) == (1, "")
+    assert "nowhere" in err
+    assert "Traceback" not in err
+
+
+def test_no_source_at_all_says_how_to_name_one(tenure):
+    code, _, err = tenure("check")
+    assert code == 1
+    assert "[source] url" in err
+
+
+def test_the_settings_may_name_the_source(tenure, champion):
+    Path("tenure.toml").write_text(f'[source]\nurl = "{champion.company}"\n')
+    code, _, err = tenure("check")
+    assert code == 0
+    assert f"Next: tenure train {champion.company}" in err
+
+
+def test_check_prints_one_json_document(tenure, champion):
+    code, out, _ = tenure("check", champion.company, "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert report["errors"] == []
+    assert report["summary"]["accounts"] == 400
+
+
+@pytest.fixture
+def broken(tmp_path, champion):
+    """The company with contracts that lack their starts."""
+    import pandas as pd
+
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for file in champion.company.glob("*.parquet"):
+        (folder / file.name).symlink_to(file)
+    (folder / "contracts.parquet").unlink()
+    contracts = pd.read_parquet(champion.company / "contracts.parquet")
+    contracts.drop(columns="start_date").to_parquet(folder / "contracts.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("words", [("train",), ("score", "--out", "s.csv")])
+def test_nothing_is_built_on_a_broken_source(tenure, broken, words, tmp_path):
+    code, _, err = tenure(words[0], broken, *words[1:])
+    assert code == 1
+    assert "start_date" in err
+    assert "nothing was done" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["broken"]
+
+
+def test_without_a_champion_the_commands_say_what_to_do(tenure, champion):
+    code, _, err = tenure("evaluate")
+    assert code == 1
+    assert "tenure train" in err
+
+
+def test_features_of_several_days(tenure, champion, tmp_path):
+    import pandas as pd
+
+    grid = ("--every", "month", "--from", "2025-12-15", "--to", "2026-02-15")
+    code, _, err = tenure("features", champion.company, *grid, "--out", "f.parquet")
+    assert code == 0, err
+    days = pd.read_parquet("f.parquet")["as_of"].dt.strftime("%Y-%m-%d")
+    assert set(days) == {"2026-01-01", "2026-02-01"}
+
+
+def test_score_then_explain(served, champion, scored):
+    code, _, err = served("score", champion.company, "--out", "scores.json")
+    assert code == 0
+    rows = json.loads(Path("scores.json").read_text())
+    assert len(rows) == len(scored[0])
+    riskiest = rows[0]["account_id"]
+    assert f"Next: tenure explain {champion.company} {riskiest}" in err
+
+    code, out, _ = served("explain", champion.company, riskiest, "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert {**told, "scored_at": None} == {**rows[0], "scored_at": None}
+
+
+def test_an_unknown_account_is_named(served, champion):
+    code, out, err = served("explain", champion.company, "nobody")
+    assert (code, out) == (1, "")
+    assert "'nobody'" in err
+
+
+def test_a_day_without_contracts_is_told(served, champion):
+    code, _, err = served("score", champion.company, "--as-of", "1999-01-01", "--out", "s.csv")
+    assert code == 1
+    assert "1999-01-01" in err
+
+
+def test_evaluate_prints_what_was_stored(served, champion):
+    code, out, _ = served("evaluate", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["version"] == champion.version
+    assert told["registered"] is True
+    assert told["auc_low"] <= told["auc"] <= told["auc_high"]
+    code, _, err = served("evaluate", champion.version)
+    assert code == 0
+    assert f"Next: tenure promote {champion.version}" in err
+
+
+def test_promoting_the_champion_again_is_harmless(served, champion):
+    code, _, err = served("promote", champion.version)
+    assert code == 0
+    assert "already" in err
+    assert served("promote", 99)[0] == 1
+
+
+def test_train_without_skill_registers_nothing(tenure, tmp_path):
+    assert (
+        tenure("simulate", "c", "--accounts", 400, "--months", 24, "--preset", "no-signal")[0] == 0
+    )
+    Path("tenure.toml").write_text("[training]\nfolds = 3\nbags = 2\ntrees = 40\n")
+    code, out, err = tenure("train", "c", "--json")
+    told = json.loads(out)
+    assert code == 1
+    assert (told["version"], told["registered"], told["skill"]) == (None, False, False)
+    assert "no better than the churn rate alone" in err
+    assert "no champion" in tenure("evaluate")[2]
+
+
+def test_simulating_twice_gives_the_same_bytes(tenure):
+    for folder in ("one", "two"):
+        assert tenure("simulate", folder, "--accounts", 60, "--months", 12, "--csv")[0] == 0
+    files = {path.name: path.read_bytes() for path in Path("one").iterdir()}
+    assert files == {path.name: path.read_bytes() for path in Path("two").iterdir()}
+    assert "accounts.csv" in files
+
+
+def test_metrics_lists_the_catalog(tenure):
+    from features import catalog
+
+    code, out, _ = tenure("metrics", "--json")
+    assert code == 0
+    assert [each["name"] for each in json.loads(out)] == list(catalog.metrics())
+    assert all(name in tenure("metrics")[1] for name in ("active_days_28d", "nps_last"))
+
+
+def test_a_defect_is_told_without_a_traceback(tenure, monkeypatch):
+    def defect() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(cli, "app", defect)
+    code, _, err = tenure("check")
+    assert code == 1
+    assert "Traceback" not in err
+    assert "This is a defect in Tenure" in err
+    assert "TENURE_DEBUG=1" in err
+    monkeypatch.setenv("TENURE_DEBUG", "1")
+    assert "Traceback" in tenure("check")[2]
+
+
+def test_a_taken_port_is_told(tenure, champion):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code, _, err = tenure("serve", champion.company, "--port", taken.getsockname()[1])
+    assert code == 1
+    assert "--port" in err

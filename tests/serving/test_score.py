@@ -1,0 +1,124 @@
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.errors import TenureError
+from serving import score
+from serving.files import write_aside
+
+
+@pytest.fixture(scope="module")
+def table(scored):
+    return scored[0]
+
+
+def test_points_add_up_to_the_probability(table):
+    for row in table.itertuples():
+        in_all = row.base_probability + math.fsum(each["points"] for each in row.drivers)
+        assert in_all == pytest.approx(row.churn_probability, abs=1e-9)
+
+
+def test_dimension_points_are_the_sums_of_their_drivers(table):
+    for row in table.itertuples():
+        for dimension, points in row.dimension_points.items():
+            own = [each["points"] for each in row.drivers if each["dimension"] == dimension]
+            assert own
+            assert math.fsum(own) == pytest.approx(points, abs=1e-12)
+        assert {each["dimension"] for each in row.drivers} == set(row.dimension_points)
+
+
+def test_what_is_no_metric_stands_as_context(table):
+    row = table.iloc[0]
+    assert "context" in row.dimension_points
+    context = {each["metric"] for each in row.drivers if each["dimension"] == "context"}
+    assert {"segment", "days_to_renewal"} <= context
+
+
+def test_rows_fall_in_risk_and_drivers_in_weight(table):
+    assert table["churn_probability"].is_monotonic_decreasing
+    assert table["account_id"].is_unique
+    for drivers in table["drivers"]:
+        weights = [abs(each["points"]) for each in drivers]
+        assert weights == sorted(weights, reverse=True)
+
+
+def test_the_range_holds_the_probability(table):
+    assert (table["probability_low"] <= table["churn_probability"]).all()
+    assert (table["churn_probability"] <= table["probability_high"]).all()
+
+
+def test_money_and_dates_agree(table):
+    assert np.allclose(table["arr_at_risk"], table["arr"] * table["churn_probability"])
+    ends = table["as_of"] + pd.to_timedelta(table["days_to_renewal"], unit="D")
+    assert (ends == table["renewal_date"]).all()
+
+
+def test_coverage_falls_with_every_missing_input(table):
+    assert table["coverage"].between(0, 1).all()
+    missing = table["drivers"].map(lambda drivers: sum(each["value"] is None for each in drivers))
+    assert (table.loc[missing == 0, "coverage"] == 1).all()
+    assert (table.loc[missing > 0, "coverage"] < 1).all()
+
+
+def test_coverage_of_a_model_that_moves_nothing_counts_inputs():
+    inputs = pd.DataFrame({"a": [1.0, None], "b": ["x", "y"]})
+    still = pd.DataFrame({"a": [0.0, 0.0], "b": [0.0, 0.0]})
+    assert score.coverage(inputs, still).tolist() == [1.0, 0.5]
+
+
+def test_json_keeps_every_digit(table, tmp_path):
+    score.write(table, tmp_path / "scores.json")
+    rows = json.loads((tmp_path / "scores.json").read_text())
+    assert rows == score.records(table)
+    assert [row["churn_probability"] for row in rows] == table["churn_probability"].tolist()
+
+
+def test_csv_holds_the_lists_as_json(table, tmp_path):
+    score.write(table, tmp_path / "scores.csv")
+    read = pd.read_csv(tmp_path / "scores.csv", dtype={"account_id": str})
+    assert read["churn_probability"].tolist() == table["churn_probability"].tolist()
+    assert [json.loads(text) for text in read["drivers"]] == table["drivers"].tolist()
+    assert read["renewal_date"].iloc[0] == f"{table['renewal_date'].iloc[0]:%Y-%m-%d}"
+
+
+def test_parquet_has_typed_columns(table, tmp_path):
+    score.write(table, tmp_path / "scores.parquet")
+    read = pq.read_table(tmp_path / "scores.parquet")
+    assert read.column_names == list(table.columns)
+    assert read.schema.field("renewal_date").type == pa.date32()
+    assert read.schema.field("scored_at").type == pa.timestamp("us", tz="UTC")
+    first = read["drivers"][0].as_py()
+    for stored, known in zip(first, table["drivers"].iloc[0], strict=True):
+        assert stored["points"] == known["points"]
+        assert (stored["category"] or stored["value"]) == known["value"]
+
+
+def test_an_unknown_kind_of_file_is_refused_before_anything_is_written(table, tmp_path):
+    with pytest.raises(TenureError, match=r"\.parquet, \.csv, \.json"):
+        score.write(table, tmp_path / "scores.xlsx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_table(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("old")
+
+    def half(aside: Path) -> None:
+        aside.write_text("ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(TenureError, match="No space left on device"):
+        write_aside(path, half)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_told(table, tmp_path):
+    with pytest.raises(TenureError, match="could not be written"):
+        score.write(table, tmp_path / "nowhere" / "scores.json")

@@ -1,0 +1,77 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.errors import TenureError
+from training.split import rolling_origin
+
+
+def shuffled_months(months: int) -> pd.Series:
+    looks = np.repeat(pd.date_range("2020-01-01", periods=months, freq="MS"), 3)
+    return pd.Series(np.random.default_rng(0).permutation(looks))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    days=st.lists(st.integers(0, 1500), min_size=20, max_size=200),
+    folds=st.integers(2, 6),
+    embargo=st.integers(1, 200),
+)
+def test_nothing_learned_from_was_unknown_on_the_first_judged_day(
+    days: list[int], folds: int, embargo: int
+) -> None:
+    as_ofs = pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D"))
+    try:
+        blocks = rolling_origin(as_ofs, folds, embargo)
+    except TenureError:
+        return
+    assert len(blocks) == folds
+    times_tested = np.zeros(len(days))
+    for number, fold in enumerate(blocks):
+        assert fold.train_mask.any()
+        assert fold.test_mask.any()
+        known_at = as_ofs[fold.train_mask] + pd.Timedelta(days=embargo)
+        assert (known_at.to_numpy() <= as_ofs[fold.test_mask].min()).all()
+        assert as_ofs[fold.train_mask].max() == fold.train_until
+        assert as_ofs[fold.test_mask].min() == fold.test_from
+        assert as_ofs[fold.test_mask].max() == fold.test_to
+        # all that could be learned from is
+        learnable = as_ofs + pd.Timedelta(days=embargo) <= fold.test_from
+        assert (fold.train_mask == learnable).all()
+        times_tested += fold.test_mask
+        if number:
+            assert blocks[number - 1].test_to < fold.test_from
+    assert times_tested.max() == 1
+    warm_up_known = as_ofs[blocks[0].test_mask] + pd.Timedelta(days=embargo)
+    assert (warm_up_known <= blocks[1].test_from).all()
+    # the end of the history is judged, without a hole
+    assert (times_tested[as_ofs >= blocks[1].test_from] == 1).all()
+
+
+def test_an_earlier_day_is_judged_where_few_days_are_left() -> None:
+    blocks = rolling_origin(shuffled_months(13), folds=5, embargo_days=120)
+    assert [fold.test_mask.sum() for fold in blocks[1:]] == [6, 3, 3, 3]
+
+
+def test_too_short_a_history_says_what_would_do() -> None:
+    with pytest.raises(TenureError) as raised:
+        rolling_origin(shuffled_months(8), folds=5, embargo_days=120)
+    assert str(raised.value) == (
+        "8 observation days with a known outcome, 2020-01-01 to 2020-08-01, span 213 days: too "
+        "short for a backtest of 5 folds with 120 days until an outcome is known.\n"
+        "  Bring history for about 179 more days, observe more often (observations.every), or set "
+        "a shorter observations.horizon_days or fewer training.folds."
+    )
+
+
+@pytest.mark.parametrize("months", [0, 1])
+def test_hardly_any_day(months: int) -> None:
+    with pytest.raises(TenureError, match="too short for a backtest"):
+        rolling_origin(shuffled_months(months), folds=5, embargo_days=120)
+
+
+def test_one_fold_is_none() -> None:
+    with pytest.raises(TenureError, match="needs 2"):
+        rolling_origin(shuffled_months(40), folds=1, embargo_days=120)

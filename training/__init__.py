@@ -1,0 +1,1 @@
+"""Feature tables with outcomes in; a model and the evidence for it out."""

@@ -1,0 +1,536 @@
+"""ChurnModel: a feature table in; calibrated probabilities, their range and their reasons out.
+
+Encoding, trees and calibration live in one object, so that training and serving cannot disagree.
+Saved as LightGBM's text and one JSON file: readable, exact to the bit, and nothing is executed on
+loading.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from features.errors import TenureError, did_you_mean
+from features.metric import Metric
+
+KEYS = ("account_id", "as_of")
+OUTCOMES = ("churned", "due", "renewal_date", "weight")
+
+TREES: Mapping[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 8,
+    "min_data_in_leaf": 40,
+    "lambda_l2": 10.0,
+    "feature_fraction_bynode": 0.4,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+"""LightGBM's parameters: small trees, slow learning, the same text for the same seed."""
+
+ONE_THREAD = 2_000_000
+"""Numbers in a matrix below which a second thread costs more than it brings. Results are equal."""
+
+PATIENCE = 50
+"""Trees without gain on later rows before growing stops."""
+
+FEWEST_TREES = 20
+
+INTERVAL = 0.90
+
+
+class Track(Protocol):
+    """Shows progress while a loop goes through its steps, as `rich.progress.track` does."""
+
+    def __call__(self, steps: Sequence[Any], description: str, /) -> Iterable[Any]:
+        """Give the steps one after the other."""
+
+
+def quiet(steps: Sequence[Any], _description: str, /) -> Iterable[Any]:
+    """Show nothing."""
+    return steps
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the model: how it is read, and which way the risk may run with it.
+
+    Parameters
+    ----------
+    name : str
+        Column of the feature table.
+    kind : {"number", "category"}
+        Numbers are taken as they are; categories as their position among `levels`.
+    direction : {-1, 0, 1}
+        -1: risk never rises with it; 1: risk never falls with it; 0: free.
+    levels : tuple of str
+        Categories seen while learning. Any other is read as missing.
+    """
+
+    name: str
+    kind: Literal["number", "category"]
+    direction: int = 0
+    levels: tuple[str, ...] = ()
+
+    @classmethod
+    def learn(cls, metric: Metric, column: pd.Series) -> Self:
+        """Read direction from the metric and levels from the rows that are learned from."""
+        if metric.kind == "category":
+            return cls(metric.name, "category", levels=tuple(sorted(set(_words(column).dropna()))))
+        return cls(metric.name, "number", {"high": -1, "low": 1, None: 0}[metric.healthy])
+
+    def encode(self, column: pd.Series) -> NDArray[np.float64]:
+        """Turn a column of n values into n numbers, NaN where missing or unknown."""
+        if self.kind == "category":
+            codes = {level: float(code) for code, level in enumerate(self.levels)}
+            return np.asarray(_words(column).map(codes), dtype=np.float64)
+        numbers: NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(
+            np.float64, na_value=np.nan
+        )
+        unread = column[np.isnan(numbers) & column.notna().to_numpy()]
+        if len(unread):
+            raise TenureError(
+                f"Feature '{self.name}' must be numbers; {len(unread)} of {len(column)} values are "
+                f"not: {', '.join(repr(value) for value in unread.unique()[:3])}.",
+                "Give numbers, or leave the value empty where it is not known.",
+            )
+        return numbers
+
+
+def _words(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), None).map(str, na_action="ignore")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """From the trees' log-odds s to calibrated log-odds ``slope * s + offset`` (Platt).
+
+    A straight line on the log-odds scale: ranks stay, and each feature's contribution is simply
+    scaled. The slope is above 0.
+    """
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def fit(
+        cls, scores: ArrayLike, churned: ArrayLike, weight: ArrayLike, pull: float = 1.0
+    ) -> Self:
+        """Maximum likelihood, pulled weakly towards "the trees are right".
+
+        Parameters
+        ----------
+        scores : array-like, shape (n,)
+            Log-odds of rows that the trees did not learn from; n may be 0.
+        churned : array-like of bool, shape (n,)
+        weight : array-like, shape (n,)
+        pull : float
+            Half the penalty on (slope - 1)^2 + offset^2, in units of log-likelihood: 1 is the
+            weight of a few rows, 0 is plain Platt.
+
+        References
+        ----------
+        Platt, J. (1999). Probabilistic outputs for support vector machines.
+        """
+        s, y, w = (np.asarray(values, dtype=np.float64) for values in (scores, churned, weight))
+
+        def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            z = line[0] * s + line[1]
+            gap = w * (expit(z) - y)
+            shift = line - (1.0, 0.0)
+            value = w @ (np.logaddexp(0, z) - y * z) + pull / 2 * shift @ shift
+            return float(value), np.array([gap @ s, gap.sum()]) + pull * shift
+
+        best = minimize(
+            loss,
+            x0=np.array([1.0, 0.0]),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0.01, None), (None, None)],
+            options={"ftol": 1e-15, "gtol": 1e-9},
+        )
+        return cls(float(best.x[0]), float(best.x[1]))
+
+    def probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated probability from the trees' log-odds, of the same shape."""
+        return _probability(self.slope * scores + self.offset)
+
+
+@dataclass(frozen=True, eq=False)
+class ChurnModel:
+    """Probability of churn in the outcome window, with its range and reasons.
+
+    Parameters
+    ----------
+    features : tuple of Feature
+        What the trees read, in their order. A table's own order of columns does not matter.
+    unused : frozenset of str
+        Metrics that existed but were not in the table learned from; a table may bring them.
+    booster : lightgbm.Booster
+    calibration : Calibration
+    bags : tuple of lightgbm.Booster
+        Refits on resampled accounts; `interval` reads the range from them.
+    """
+
+    features: tuple[Feature, ...]
+    unused: frozenset[str]
+    booster: lgb.Booster
+    calibration: Calibration = Calibration()
+    bags: tuple[lgb.Booster, ...] = field(default=())
+
+    @classmethod
+    def fit(
+        cls,
+        table: pd.DataFrame,
+        churned: pd.Series,
+        weight: pd.Series,
+        metrics: Mapping[str, Metric],
+        trees: int,
+        seed: int = 0,
+    ) -> Self:
+        """Learn the trees; calibration and bags come after.
+
+        Parameters
+        ----------
+        table : DataFrame, shape (n, >= p)
+            Feature table. Columns without a metric are not learned from.
+        churned : Series of bool, shape (n,)
+        weight : Series of float, shape (n,)
+        metrics : mapping of name to Metric
+            Every metric there is; those in the table become features.
+        trees : int
+            Number of trees.
+        seed : int
+            The same seed on the same rows gives the same text.
+        """
+        features = _learn_features(table, metrics)
+        booster = _grow(features, encode(features, table), churned, weight, trees, seed)
+        return cls(features, frozenset(metrics.keys() - table.columns), booster)
+
+    def with_bags(
+        self,
+        table: pd.DataFrame,
+        churned: pd.Series,
+        weight: pd.Series,
+        bags: int,
+        seed: int = 0,
+        track: Track = quiet,
+    ) -> Self:
+        """Refit `bags` times, each on as many accounts drawn with replacement.
+
+        Whole accounts are drawn, because an account's rows tell of the same relationship.
+        """
+        X = encode(self.features, table)
+        accounts, names = pd.factorize(table["account_id"])
+        rng = np.random.default_rng(seed)
+        boosters = []
+        for bag in track(range(bags), "Refits for the intervals"):
+            times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+            drawn = times[accounts] > 0
+            boosters.append(
+                _grow(
+                    self.features,
+                    X[drawn],
+                    churned[drawn],
+                    (weight * times[accounts])[drawn],
+                    self.booster.num_trees(),
+                    seed + 1 + bag,
+                )
+            )
+        return replace(self, bags=tuple(boosters))
+
+    def scores(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """The trees' log-odds before calibration, shape (n,)."""
+        return _predict(self.booster, self.encode(table))
+
+    def predict_proba(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Calibrated probability of churn, shape (n,)."""
+        return self.calibration.probability(self.scores(table))
+
+    def interval(self, table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Low and high end of the 90 % interval of each probability, each of shape (n,).
+
+        It tells how far the probability depends on which accounts happened to be learned from,
+        not what the world may do; it holds the probability itself. NaN for a model without bags.
+        """
+        X = self.encode(table)
+        if not self.bags:
+            nothing = np.full(len(X), np.nan)
+            return nothing, nothing
+        point = self.calibration.probability(_predict(self.booster, X))
+        bagged = self.calibration.probability(np.array([_predict(bag, X) for bag in self.bags]))
+        low, high = np.quantile(bagged, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=0)
+        return np.minimum(low, point), np.maximum(high, point)
+
+    def contributions(self, table: pd.DataFrame) -> tuple[pd.DataFrame, float]:
+        """SHAP values on the scale of calibrated log-odds, and the log-odds they start from.
+
+        Returns
+        -------
+        contributions : DataFrame, shape (n, p)
+            One column per feature, indexed as `table`.
+        base : float
+            base + the sum of a row = the calibrated log-odds of that row.
+
+        References
+        ----------
+        Lundberg et al. (2020). From local explanations to global understanding with explainable
+        AI for trees. LightGBM's own `pred_contrib`, tree-path-dependent.
+        """
+        X = self.encode(table)
+        slope, offset = self.calibration.slope, self.calibration.offset
+        shap = _shap(self.booster, X if len(X) else np.zeros((1, len(self.features))))
+        names = [feature.name for feature in self.features]
+        scaled = pd.DataFrame(slope * shap[: len(X), :-1], index=table.index, columns=names)
+        return scaled, float(slope * shap[0, -1] + offset)
+
+    def points(self, table: pd.DataFrame) -> tuple[pd.DataFrame, float]:
+        """Split each probability into what its features added to the base probability.
+
+        Allocated along the straight path from the base log-odds z0 to the row's z (Aumann-Shapley):
+        each feature gets its contribution times the mean steepness of the path, ``(p(z) - p(z0)) /
+        (z - z0)``. Signs are kept and the sum is exact.
+
+        Returns
+        -------
+        points : DataFrame, shape (n, p)
+            As fractions: 0.01 is one percentage point of probability.
+        base_probability : float
+            base_probability + the sum of a row = `predict_proba` of that row, to 1e-12.
+
+        References
+        ----------
+        Aumann and Shapley (1974). Values of Non-Atomic Games.
+        """
+        contributions, base = self.contributions(table)
+        steep = steepness(base, contributions.sum(axis=1))
+        return contributions.mul(steep, axis=0), float(expit(base))
+
+    def encode(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Turn a feature table into the matrix that the trees read, shape (n, p).
+
+        Raises
+        ------
+        TenureError
+            If a feature is missing, or a column is there that no model could know.
+        """
+        self._check_columns(table.columns)
+        return encode(self.features, table)
+
+    def _check_columns(self, columns: Collection[str]) -> None:
+        names = [feature.name for feature in self.features]
+        unknown = set(columns) - {*names, *self.unused, *KEYS, *OUTCOMES}
+        missing = [name for name in names if name not in columns]
+        if missing:
+            raise TenureError(
+                f"The model needs {len(missing)} of its {len(names)} features that are not in the "
+                f"table: {_listed(missing, unknown)}",
+                "Bring the tables they are made from, or train anew on what there is.",
+            )
+        if unknown:
+            raise TenureError(
+                f"{len(unknown)} columns are no features that Tenure knows: "
+                f"{_listed(sorted(map(str, unknown)), {*names, *self.unused})}",
+                "Correct their names or leave them out.",
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write `model.json`, `trees.txt` and `bag_*.txt` into a folder, which may be new."""
+        folder.mkdir(parents=True, exist_ok=True)
+        about = {
+            "format": 1,
+            "features": [asdict(feature) for feature in self.features],
+            "unused": sorted(self.unused),
+            "calibration": asdict(self.calibration),
+            "bags": len(self.bags),
+        }
+        (folder / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        (folder / "trees.txt").write_text(self.booster.model_to_string(), encoding="utf-8")
+        for number, bag in enumerate(self.bags):
+            _bag_file(folder, number).write_text(bag.model_to_string(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; it predicts the same to the bit."""
+        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        return cls(
+            features=tuple(
+                Feature(**{**each, "levels": tuple(each["levels"])}) for each in about["features"]
+            ),
+            unused=frozenset(about["unused"]),
+            booster=_read_booster(folder / "trees.txt"),
+            calibration=Calibration(**about["calibration"]),
+            bags=tuple(_read_booster(_bag_file(folder, n)) for n in range(about["bags"])),
+        )
+
+
+def choose_trees(
+    train: pd.DataFrame,
+    later: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    most: int,
+    seed: int = 0,
+) -> tuple[ChurnModel, int]:
+    """Grow trees on `train` until they no longer help on `later` rows.
+
+    Parameters
+    ----------
+    train, later : DataFrame
+        Training tables (features, `churned`, `weight`); `later` lies after the embargo.
+    most : int
+        The most trees.
+
+    Returns
+    -------
+    model : ChurnModel
+        Learned from `train` with that number of trees.
+    trees : int
+        Their number, at least `FEWEST_TREES` where `most` allows.
+    """
+    features = _learn_features(train, metrics)
+    grown = _grow(
+        features,
+        encode(features, train),
+        train["churned"],
+        train["weight"],
+        most,
+        seed,
+        stop_on=(encode(features, later), later["churned"], later["weight"]),
+    )
+    trees = min(max(grown.best_iteration, FEWEST_TREES), grown.num_trees())
+    cut = lgb.Booster(model_str=grown.model_to_string(num_iteration=trees))
+    return ChurnModel(features, frozenset(metrics.keys() - train.columns), cut), trees
+
+
+def encode(features: Sequence[Feature], table: pd.DataFrame) -> NDArray[np.float64]:
+    """Turn the features' columns into a matrix of shape (n, p), whatever else the table holds."""
+    X = np.empty((len(table), len(features)))
+    for position, feature in enumerate(features):
+        X[:, position] = feature.encode(table[feature.name])
+    return X
+
+
+def steepness(base: float, distance: ArrayLike) -> NDArray[np.float64]:
+    """Mean slope of the logistic curve p between the log-odds z0 and z0 + S.
+
+    That is (p(z0 + S) - p(z0)) / S, and p'(z0) at S = 0; written as
+    p(z0 + S) (1 - p(z0)) (1 - exp(-S)) / S it loses no digits near 0.
+
+    Parameters
+    ----------
+    base : float
+        z0.
+    distance : array-like, shape (n,)
+        S.
+
+    Examples
+    --------
+    >>> steepness(0.0, [0.0, 1e-12]).round(6).tolist()
+    [0.25, 0.25]
+    """
+    S = np.asarray(distance, dtype=np.float64)
+    safe = np.where(S == 0, 1.0, S)
+    # a path downhill is the same path uphill, seen from its end: exp never overflows
+    low, up = np.where(S < 0, base + S, base), np.abs(safe)
+    shrink = np.where(S == 0, 1.0, -np.expm1(-up) / up)
+    return _probability(low + np.abs(S)) * _probability(-low) * shrink
+
+
+def _learn_features(table: pd.DataFrame, metrics: Mapping[str, Metric]) -> tuple[Feature, ...]:
+    return tuple(
+        Feature.learn(metric, table[name]) for name, metric in metrics.items() if name in table
+    )
+
+
+def _grow(
+    features: Sequence[Feature],
+    X: NDArray[np.float64],
+    churned: pd.Series,
+    weight: pd.Series,
+    trees: int,
+    seed: int,
+    stop_on: tuple[NDArray[np.float64], pd.Series, pd.Series] | None = None,
+) -> lgb.Booster:
+    """Grow so many trees, or fewer if they stop helping on `stop_on` (X, churned, weight)."""
+    parameters = {
+        **TREES,
+        "seed": seed,
+        "monotone_constraints": [feature.direction for feature in features],
+        "num_threads": _threads(X),
+    }
+    data = lgb.Dataset(
+        X,
+        label=churned.to_numpy(np.float64),
+        weight=weight.to_numpy(np.float64),
+        feature_name=[feature.name for feature in features],
+        categorical_feature=[n for n, each in enumerate(features) if each.kind == "category"],
+        params=parameters,
+    )
+    if stop_on is None:
+        return lgb.train(parameters, data, num_boost_round=trees)
+    later, fates, shares = stop_on
+    check = data.create_valid(later, fates.to_numpy(np.float64), shares.to_numpy(np.float64))
+    stop = lgb.early_stopping(PATIENCE, verbose=False)
+    return lgb.train(parameters, data, trees, valid_sets=[check], callbacks=[stop])
+
+
+def _threads(X: NDArray[np.float64]) -> int:
+    """Number of threads for a matrix; 0 is as many as there are cores."""
+    return 1 if X.size < ONE_THREAD else 0
+
+
+def _probability(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(expit(log_odds), dtype=np.float64)
+
+
+def _predict(booster: lgb.Booster, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not len(X):
+        return np.empty(0)
+    scores = booster.predict(X, raw_score=True, num_threads=_threads(X))
+    return np.asarray(scores, dtype=np.float64)
+
+
+def _shap(booster: lgb.Booster, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """SHAP values of the trees' log-odds, shape (n, p + 1); the last column is where they start."""
+    values = booster.predict(X, pred_contrib=True, num_threads=_threads(X))
+    return np.asarray(values, dtype=np.float64)
+
+
+def _listed(names: Sequence[str], candidates: Collection[str]) -> str:
+    """Name at most five, each with the nearest known name."""
+    told = " ".join(f"'{name}'.{did_you_mean(name, map(str, candidates))}" for name in names[:5])
+    return told if len(names) <= 5 else f"{told} And {len(names) - 5} more."
+
+
+def _bag_file(folder: Path, number: int) -> Path:
+    return folder / f"bag_{number:03}.txt"
+
+
+def _read_booster(path: Path) -> lgb.Booster:
+    return lgb.Booster(model_str=path.read_text(encoding="utf-8"))
+
+
+class _Pyfunc:
+    """What MLflow calls: a feature table in, one column of probabilities out."""
+
+    def __init__(self, model: ChurnModel) -> None:
+        self.model = model
+
+    def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
+        """Churn probability of each row, in the rows' order."""
+        probability = self.model.predict_proba(model_input)
+        return pd.DataFrame({"churn_probability": probability}, index=model_input.index)
+
+
+def _load_pyfunc(path: str) -> _Pyfunc:
+    """Entry point of `mlflow.pyfunc.load_model`."""
+    return _Pyfunc(ChurnModel.load(Path(path)))

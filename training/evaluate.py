@@ -1,0 +1,415 @@
+"""How good the predictions were on what came later, each figure with its interval.
+
+The input is always a *backtest*: one row per observation predicted by a model that knew nothing of
+that time, with `account_id`, `as_of`, `fold`, `churned`, `due` (a renewal falls into the outcome
+window), `renewal_date`, `weight`, `probability`, and the churn rates known before the fold began:
+`base_rate` of all rows and `base_rate_due` of rows that were due. `contract_score` ranks the rows
+by what the contract and the account's traits tell alone; `term_days` is the length of the contract.
+
+Intervals are 95 %, from drawing whole accounts with replacement: the rows of one account tell of
+one relationship. Every figure is therefore written once for a matrix of weights, shape (n, draws).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri, xlogy
+
+Array = NDArray[np.float64]
+
+DRAWS = 500
+LEVEL = 0.95
+SKILL_LEVEL = 0.99
+GAIN_LEVEL = 0.95
+TERMS = {"month": 31, "quarter": 93, "half year": 186, "year": 380, "longer": np.inf}
+"""Contract terms told apart, by the most days that each holds."""
+FEWEST_TO_RANK = 10
+"""Churned rows below which a term's AUC is not told."""
+BINS = 10
+TOP = 0.1
+CELLS = 4_000_000
+"""Numbers held at once while drawing: bounds memory, not results."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Weights of rows in falling order of probability, ties together.
+
+    Parameters
+    ----------
+    churned, all : ndarray, shape (g, draws)
+        Weight of the churned rows and of all rows in each of g groups of equal probability.
+    """
+
+    churned: Array
+    all: Array
+
+    @classmethod
+    def of(cls, probability: Array, churned: Array, weights: Array) -> "Ranked":
+        """Rank n rows once for all draws; `weights` has shape (n, draws)."""
+        order = np.argsort(-probability, kind="stable")
+        starts = np.flatnonzero(np.diff(probability[order], prepend=np.inf))
+        ranked = weights[order]
+        return cls(
+            np.add.reduceat(ranked * churned[order, None], starts, axis=0),
+            np.add.reduceat(ranked, starts, axis=0),
+        )
+
+    def auc(self) -> Array:
+        """Chance that a churned row ranks above one that stayed; ties count half."""
+        stayed = self.all - self.churned
+        above = np.cumsum(stayed, axis=0) - stayed / 2
+        lost = (self.churned * above).sum(axis=0)
+        return 1 - _ratio(lost, self.churned.sum(axis=0) * stayed.sum(axis=0))
+
+    def pr_auc(self) -> Array:
+        """Average precision: precision at each churned row, averaged."""
+        precision = _ratio(np.cumsum(self.churned, axis=0), np.cumsum(self.all, axis=0))
+        hits = (self.churned * np.nan_to_num(precision)).sum(axis=0)
+        return _ratio(hits, self.churned.sum(axis=0))
+
+    def lift_top_tenth(self) -> Array:
+        """Churn rate among the riskiest tenth of the rows, as a multiple of everybody's."""
+        total = self.all.sum(axis=0)
+        before = np.cumsum(self.all, axis=0) - self.all
+        taken = np.clip(TOP * total - before, 0, self.all)
+        caught = (taken * np.nan_to_num(_ratio(self.churned, self.all))).sum(axis=0)
+        return _ratio(caught / TOP, self.churned.sum(axis=0))
+
+
+def auc(probability: ArrayLike, churned: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """Chance that a churned row ranks above one that stayed; ties count half.
+
+    Examples
+    --------
+    >>> auc([0.1, 0.2, 0.2, 0.9], [False, False, True, True])
+    0.875
+    """
+    p = np.asarray(probability, dtype=np.float64)
+    w = np.ones(len(p)) if weight is None else np.asarray(weight, dtype=np.float64)
+    y = np.asarray(churned, dtype=np.float64)
+    return float(Ranked.of(p, y, w[:, None]).auc()[0])
+
+
+def calibration_error(probability: Array, churned: Array, weight: Array, weights: Array) -> Array:
+    """Mean gap between said and seen: over ten bins, |mean probability - churn rate|.
+
+    The bins are cut by probability so that each holds a tenth of `weight`, shape (n,), and stay
+    the same in all draws; what they hold there, `weights` of shape (n, draws), weighs their gaps.
+    """
+    order = np.argsort(probability, kind="stable")
+    ordered = weight[order]
+    middle = np.cumsum(ordered) - ordered / 2
+    bins = np.minimum((BINS * middle / ordered.sum()).astype(int), BINS - 1)
+    starts = np.flatnonzero(np.diff(bins, prepend=-1))
+    gap = ((probability - churned)[:, None] * weights)[order]
+    return _ratio(np.abs(np.add.reduceat(gap, starts, axis=0)).sum(axis=0), weights.sum(axis=0))
+
+
+def log_losses(probability: Array, churned: Array) -> Array:
+    """Log-loss of each row, shape (n,); the certain and wrong is cut at 1e-15."""
+    p = np.clip(probability, 1e-15, 1 - 1e-15)
+    return np.asarray(-xlogy(churned, p) - xlogy(1 - churned, 1 - p), dtype=np.float64)
+
+
+def figures(backtest: pd.DataFrame, weights: Array) -> dict[str, Array]:
+    """Every figure of the summary, each of shape (draws,).
+
+    Parameters
+    ----------
+    backtest : DataFrame, shape (n, ...)
+    weights : ndarray, shape (n, draws)
+    """
+    p, y, base, base_due, weight, contract = (
+        backtest[name].to_numpy(np.float64)
+        for name in (
+            "probability",
+            "churned",
+            "base_rate",
+            "base_rate_due",
+            "weight",
+            "contract_score",
+        )
+    )
+    due = backtest["due"].to_numpy(bool)
+    everybody = Ranked.of(p, y, weights)
+    among_due = Ranked.of(p[due], y[due], weights[due])
+    by_contract = Ranked.of(contract[due], y[due], weights[due]).auc()
+    return {
+        "auc": everybody.auc(),
+        "auc_due": among_due.auc(),
+        "auc_due_contract": by_contract,
+        "auc_due_gain": among_due.auc() - by_contract,
+        "pr_auc": everybody.pr_auc(),
+        "pr_auc_due": among_due.pr_auc(),
+        "log_loss": _mean(log_losses(p, y), weights),
+        "log_loss_base": _mean(log_losses(base, y), weights),
+        "log_loss_due": _mean(log_losses(p[due], y[due]), weights[due]),
+        "log_loss_due_base": _mean(log_losses(base_due[due], y[due]), weights[due]),
+        "brier": _mean((p - y) ** 2, weights),
+        "lift_top_tenth": everybody.lift_top_tenth(),
+        "lift_top_tenth_due": among_due.lift_top_tenth(),
+        "calibration_error": calibration_error(p, y, weight, weights),
+        "calibration_error_due": calibration_error(p[due], y[due], weight[due], weights[due]),
+    }
+
+
+def draw_figures(
+    rows: pd.DataFrame,
+    compute: Callable[[pd.DataFrame, Array], dict[str, Array]],
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Array]:
+    """Compute figures on draws of whole accounts with replacement, each of shape (draws,).
+
+    Parameters
+    ----------
+    rows : DataFrame with `account_id` and `weight`, shape (n, ...)
+    compute : callable
+        From rows and weights of shape (n, k) to named figures of shape (k,).
+    """
+    accounts, names = pd.factorize(rows["account_id"])
+    weight = rows["weight"].to_numpy(np.float64)[:, None]
+    rng = np.random.default_rng(seed)
+    at_once = max(1, CELLS // max(len(rows), 1))
+    parts = []
+    for start in range(0, draws, at_once):
+        drawn = [
+            np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+            for _ in range(min(at_once, draws - start))
+        ]
+        parts.append(compute(rows, weight * np.stack(drawn, axis=1)[accounts]))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def summary(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+    """Say in one document how good the predictions were.
+
+    Returns
+    -------
+    dict
+        Counts of what was judged; every figure of `figures`, with `<name>_low` and `<name>_high`
+        beside it; `folds`, one small document per block of time; `skill` and `verdict`. A figure
+        that cannot be had (no row was due) is None.
+    """
+    whole = figures(backtest, backtest["weight"].to_numpy(np.float64)[:, None])
+    point = {name: float(value[0]) for name, value in whole.items()}
+    drawn = draw_figures(backtest, figures, draws, seed)
+    ends = {
+        f"{name}_{side}": end
+        for name in point
+        for side, end in zip(
+            ("low", "high"), _interval(name, point[name], drawn[name]), strict=True
+        )
+    }
+    return {
+        **counts(backtest),
+        **{name: _finite(value) for name, value in sorted({**point, **ends}.items())},
+        "auc_due_by_term": by_term(backtest, draws, seed),
+        "folds": [_fold(number, rows) for number, rows in backtest.groupby("fold", sort=True)],
+        **_skill(point, drawn, backtest),
+    }
+
+
+def skill(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+    """Say whether the model knows more than the contract does.
+
+    There is skill if, among rows that are due, the one-sided 99 % lower bound of the AUC lies above
+    one half, the log-loss is below that of the base rate, and the AUC is above that of a model that
+    knows the contract and the account's traits only (one-sided 95 %, on the same draws).
+
+    Returns
+    -------
+    dict with `skill` (bool), `verdict` (a sentence) and `auc_due_bound`
+    """
+    whole = figures(backtest, backtest["weight"].to_numpy(np.float64)[:, None])
+    point = {name: float(value[0]) for name, value in whole.items()}
+    return _skill(point, draw_figures(backtest, figures, draws, seed), backtest)
+
+
+def by_term(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> list[dict[str, Any]]:
+    """AUC among rows due, for contracts of like term, with interval and counts.
+
+    Where terms differ, much of the AUC among all that are due is knowing the term: a year holds
+    twelve times a month's chances to leave. Terms with fewer than `FEWEST_TO_RANK` churned rows
+    are left out.
+    """
+    due = backtest[backtest["due"]]
+    terms = pd.cut(due["term_days"], [0, *TERMS.values()], labels=list(TERMS))
+    told = []
+    for term, rows in due.groupby(terms, observed=True, sort=True):
+        if min(rows["churned"].sum(), (~rows["churned"]).sum()) < FEWEST_TO_RANK:
+            continue
+        point = float(_auc_alone(rows, rows["weight"].to_numpy(np.float64)[:, None])["auc"][0])
+        low, high = _interval("auc", point, draw_figures(rows, _auc_alone, draws, seed)["auc"])
+        about = counts(rows)
+        kept = ("observations", "renewals", "churned")
+        told.append(
+            {"term": term, "auc": point, "low": low, "high": high, **{k: about[k] for k in kept}}
+        )
+    return told
+
+
+def _auc_alone(rows: pd.DataFrame, weights: Array) -> dict[str, Array]:
+    p, y = (rows[name].to_numpy(np.float64) for name in ("probability", "churned"))
+    return {"auc": Ranked.of(p, y, weights).auc()}
+
+
+def counts(rows: pd.DataFrame) -> dict[str, Any]:
+    """Count what rows with outcomes hold.
+
+    `renewals` are the distinct renewals that were due, `churn_rate` the share of them that churned,
+    `base_rate` the weighted share of all rows that churned in their window.
+    """
+    due = rows[rows["due"]]
+    renewals = due.groupby(["account_id", due["renewal_date"].astype(object).fillna("open")])
+    churned = renewals["churned"].max()
+    return {
+        "observations": len(rows),
+        "accounts": int(rows["account_id"].nunique()),
+        "renewals": len(churned),
+        "churned": int(churned.sum()),
+        "churn_rate": _finite(churned.mean()),
+        "base_rate": _finite(np.average(rows["churned"], weights=rows["weight"])),
+        "first_day": f"{rows['as_of'].min():%Y-%m-%d}",
+        "last_day": f"{rows['as_of'].max():%Y-%m-%d}",
+    }
+
+
+def to_text(told: Mapping[str, Any]) -> str:
+    """Write the summary of a training run for the terminal.
+
+    Parameters
+    ----------
+    told : mapping
+        `training.pipeline.Trained.summary`.
+    """
+    judged = told["judged"]
+    lines = [
+        _counted("Learned from", told),
+        _counted("Judged on   ", judged) + f", in {len(told['folds'])} blocks of time",
+        "",
+        f"{'':<34}{'all':>24}{'due for renewal':>26}",
+        _row("AUC (0.5 is chance)", told, "auc"),
+        *(
+            f"  of a term of one {each['term']}".replace("one longer", "more").ljust(34 + 24)
+            + f"{each['auc']:.3f} ({each['low']:.3f}-{each['high']:.3f})".rjust(26)
+            for each in told["auc_due_by_term"]
+            if len(told["auc_due_by_term"]) > 1
+        ),
+        f"{'  knowing the contract only':<58}{_ranged(told, 'auc_due_contract'):>26}",
+        _row("Precision-recall AUC", told, "pr_auc"),
+        _row("Log-loss", told, "log_loss"),
+        _row("  of the base rate", told, "log_loss_base", "log_loss_due_base"),
+        _row("Lift in the riskiest tenth", told, "lift_top_tenth"),
+        _row("Calibration error", told, "calibration_error"),
+        "",
+        "Most moving metrics, mean change of the probability in points: "
+        + ", ".join(f"{m['metric']} {100 * m['mean_points']:.2f}" for m in told["top_metrics"]),
+        f"Leaks: {len(told['leaks'])} suspected (checked: {', '.join(told['leak_checks'])})",
+        *(f"  {leak['message']}" for leak in told["leaks"]),
+        "",
+        told["verdict"],
+    ]
+    return "\n".join(lines)
+
+
+def _counted(word: str, told: Mapping[str, Any]) -> str:
+    rate = "-" if told["churn_rate"] is None else f"{told['churn_rate']:.1%}"
+    return (
+        f"{word} {told['observations']:,} observations of {told['accounts']:,} accounts, "
+        f"{told['renewals']:,} renewals of which {told['churned']:,} ({rate}) churned, "
+        f"{told['first_day']} to {told['last_day']}"
+    )
+
+
+def _row(label: str, told: Mapping[str, Any], name: str, name_due: str | None = None) -> str:
+    due = name_due or f"{name}_due"
+    return f"{label:<34}{_ranged(told, name):>24}{_ranged(told, due):>26}"
+
+
+def _ranged(told: Mapping[str, Any], name: str) -> str:
+    point, low, high = (told[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if point is None:
+        return "-"
+    return f"{point:.3f}" if low is None else f"{point:.3f} ({low:.3f}-{high:.3f})"
+
+
+def _fold(number: Any, rows: pd.DataFrame) -> dict[str, Any]:
+    point = figures(rows, rows["weight"].to_numpy(np.float64)[:, None])
+    told = ("auc", "auc_due", "log_loss", "log_loss_base", "calibration_error")
+    return {
+        "fold": int(number),
+        **counts(rows),
+        **{name: _finite(point[name][0]) for name in told},
+    }
+
+
+def _skill(
+    point: dict[str, float], drawn: dict[str, Array], backtest: pd.DataFrame
+) -> dict[str, Any]:
+    seen = f"among {int(backtest['due'].sum()):,} later observations with a renewal due"
+    if not np.isfinite(point["auc_due"]):
+        verdict = f"No skill over the base rate: {seen}, not both leavers and stayers are found."
+        return {
+            "skill": False,
+            "verdict": verdict,
+            "auc_due_bound": None,
+            "auc_due_gain_bound": None,
+        }
+    bound = _bound("auc_due", SKILL_LEVEL, point, drawn)
+    gain_bound = _bound("auc_due_gain", GAIN_LEVEL, point, drawn)
+    loss, base = point["log_loss_due"], point["log_loss_due_base"]
+    better = bound > 0.5 and loss < base
+    found = bool(better and gain_bound > 0)
+    verdict = (
+        f"{'Skill' if found else 'No skill'} over the base rate: {seen}, AUC "
+        f"{point['auc_due']:.3f} (99 % sure above {bound:.3f}; 0.5 is chance), log-loss {loss:.4f} "
+        f"against {base:.4f} for the base rate; the contract alone (term, value, age) gives AUC "
+        f"{point['auc_due_contract']:.3f}, so that the signals "
+        + (
+            f"add {point['auc_due_gain']:.3f} (95 % sure of {gain_bound:.3f})."
+            if gain_bound > 0
+            else f"add nothing that could be shown ({point['auc_due_gain']:+.3f})."
+        )
+    )
+    return {
+        "skill": found,
+        "verdict": verdict,
+        "auc_due_bound": bound,
+        "auc_due_gain_bound": gain_bound,
+    }
+
+
+def _bound(name: str, level: float, point: dict[str, float], drawn: dict[str, Array]) -> float:
+    """Lower one-sided bound, by the draws' spread: steadier than their outermost values."""
+    return point[name] - float(ndtri(level) * np.nanstd(drawn[name]))
+
+
+def _interval(name: str, point: float, drawn: Array) -> tuple[float, float]:
+    """Low and high end, 95 %."""
+    if not np.isfinite(drawn).any():
+        return np.nan, np.nan
+    low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    if name.startswith("calibration_error"):
+        # drawing adds gaps of its own, so these draws lie too high: mirror them at the point
+        low, high = max(2 * point - high, 0.0), max(2 * point - low, point)
+    return float(low), float(high)
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    """Divide, NaN where there is nothing to divide by."""
+    nothing = np.full(np.shape(part), np.nan)
+    return np.asarray(np.divide(part, whole, out=nothing, where=whole > 0), dtype=np.float64)
+
+
+def _mean(values: Array, weights: Array) -> Array:
+    return _ratio(values @ weights, weights.sum(axis=0))
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None

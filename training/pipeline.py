@@ -1,0 +1,229 @@
+"""The whole story of a training run: from a table with outcomes to a model and its evidence."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import TenureError
+from features.metric import CONTEXT, Metric
+from features.settings import ObservationSettings, Settings
+from training import evaluate, leaks
+from training.churn_model import Calibration, ChurnModel, Track, choose_trees, quiet
+from training.split import Fold, rolling_origin
+
+FEWEST_CHURNED = 30
+"""Churned accounts among those due, below which nothing is learned."""
+
+FEWEST_CHURNED_ROWS = 10
+"""Churned rows in the smallest training part."""
+
+EXAMPLE_ROWS = 5
+
+EXPLAINED_ROWS = 1000
+"""Latest rows whose points are averaged into the importance of a metric."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run leaves.
+
+    Parameters
+    ----------
+    model : ChurnModel
+        Learned from every row with an outcome, calibrated on the backtest.
+    backtest : DataFrame
+        One row per observation that was predicted before its time; see `evaluate`.
+    summary : dict
+        The figures, ready for JSON.
+    importance : DataFrame
+        `metric`, `dimension`, `mean_points` (mean absolute points, as fractions), largest first.
+    example : DataFrame
+        A few rows as the model reads them.
+    """
+
+    model: ChurnModel
+    backtest: pd.DataFrame
+    summary: dict[str, Any]
+    importance: pd.DataFrame
+    example: pd.DataFrame
+
+
+def train(
+    table: pd.DataFrame,
+    settings: Settings,
+    metrics: Mapping[str, Metric],
+    track: Track = quiet,
+) -> Trained:
+    """Backtest, learn, calibrate, and say how good it is.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `features.build.training_table`: features, and `churned`, `due`, `renewal_date`, `weight`.
+    settings : Settings
+    metrics : mapping of name to Metric
+        `features.catalog.metrics()`.
+    track : callable
+        Shows progress through the long loops, as `rich.progress.track` does.
+
+    Raises
+    ------
+    TenureError
+        If there is too little to learn from; it says how much would do.
+    """
+    _check_enough(table)
+    table = table.sort_values(["as_of", "account_id"], ignore_index=True)
+    seed, embargo_days = settings.training.seed, embargo(settings.observations)
+
+    folds = rolling_origin(table["as_of"], settings.training.folds, embargo_days)
+    _check_first(table[folds[0].train_mask], folds[0])
+    contract = {name: metric for name, metric in metrics.items() if metric.dimension == CONTEXT}
+    warm_up, trees = choose_trees(
+        table[folds[0].train_mask],
+        table[folds[0].test_mask],
+        metrics,
+        most=settings.training.trees,
+        seed=seed,
+    )
+    predicted = [_predict(warm_up, table, folds[0], number=0)]
+    for number, fold in enumerate(track(folds[1:], "Backtest"), start=1):
+        before = table[fold.train_mask]
+        model = _fit(before, metrics, trees, seed)
+        block = _predict(model, table, fold, number)
+        block["contract_score"] = _contract_score(before, table[fold.test_mask], contract, trees)
+        predicted.append(block)
+    out_of_time = pd.concat(predicted, ignore_index=True)
+    backtest = _calibrated_in_time(out_of_time, folds, embargo_days)
+
+    model = replace(
+        _fit(table, metrics, trees, seed),
+        calibration=Calibration.fit(
+            out_of_time["score"], out_of_time["churned"], out_of_time["weight"]
+        ),
+    ).with_bags(
+        table, table["churned"], table["weight"], settings.training.bags, seed=seed, track=track
+    )
+
+    importance = _importance(model, table, metrics)
+    used = [metrics[feature.name] for feature in model.features]
+    judged = evaluate.summary(backtest, seed=seed)
+    summary = {
+        **judged,
+        **evaluate.counts(table),
+        "judged": {name: judged[name] for name in evaluate.counts(backtest)},
+        "trees": trees,
+        "features": len(model.features),
+        "calibration": asdict(model.calibration),
+        "leaks": [asdict(leak) for leak in leaks.find(table, used)],
+        "leak_checks": list(leaks.CHECKS),
+        "top_metrics": importance.head(10).to_dict("records"),
+    }
+    example = table.tail(EXAMPLE_ROWS)[[feature.name for feature in model.features]]
+    return Trained(model, backtest, summary, importance, example)
+
+
+def embargo(observations: ObservationSettings) -> int:
+    """Days from an as_of until its outcome is known."""
+    return observations.lead_days + observations.horizon_days + observations.grace_days
+
+
+def _fit(rows: pd.DataFrame, metrics: Mapping[str, Metric], trees: int, seed: int) -> ChurnModel:
+    return ChurnModel.fit(rows, rows["churned"], rows["weight"], metrics, trees, seed)
+
+
+def _contract_score(
+    before: pd.DataFrame, block: pd.DataFrame, contract: Mapping[str, Metric], trees: int
+) -> NDArray[np.float64]:
+    """Log-odds of a model that knows the contract and the account's traits, and no signal at all.
+
+    What it ranks right is owed to who is due, for how long and for how much. Only what goes beyond
+    it shows that usage, surveys and the rest tell of churn.
+    """
+    traits = [name for name in contract if name in before]
+    if not traits:
+        return np.zeros(len(block))
+    model = _fit(before[[*traits, "churned", "weight"]], contract, trees, seed=0)
+    return model.scores(block[traits])
+
+
+def _predict(model: ChurnModel, table: pd.DataFrame, fold: Fold, number: int) -> pd.DataFrame:
+    """Predict the later block, beside the churn rates that were known before it."""
+    before, block = table[fold.train_mask], table[fold.test_mask]
+    keys = ["account_id", "as_of", "churned", "due", "renewal_date", "weight"]
+    return block[keys].assign(
+        term_days=block.get("term_days", np.nan),
+        fold=number,
+        score=model.scores(block),
+        base_rate=_rate(before),
+        base_rate_due=_rate(before[before["due"]]),
+    )
+
+
+def _rate(rows: pd.DataFrame) -> float:
+    """Weighted churn rate, one half where nothing is known."""
+    return float(np.average(rows["churned"], weights=rows["weight"])) if len(rows) else 0.5
+
+
+def _calibrated_in_time(
+    out_of_time: pd.DataFrame, folds: list[Fold], embargo_days: int
+) -> pd.DataFrame:
+    """Give each judged block the calibration that could be learned before it began."""
+    known_at = out_of_time["as_of"] + pd.Timedelta(days=embargo_days)
+    parts = []
+    for number, fold in enumerate(folds[1:], start=1):
+        past = out_of_time[(out_of_time["fold"] < number) & (known_at <= fold.test_from)]
+        calibration = Calibration.fit(past["score"], past["churned"], past["weight"])
+        block = out_of_time[out_of_time["fold"] == number]
+        scores = block["score"].to_numpy(np.float64)
+        parts.append(block.assign(probability=calibration.probability(scores)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _importance(
+    model: ChurnModel, table: pd.DataFrame, metrics: Mapping[str, Metric]
+) -> pd.DataFrame:
+    points, _ = model.points(table.tail(EXPLAINED_ROWS))
+    mean = points.abs().mean().sort_values(ascending=False, kind="stable")
+    return pd.DataFrame(
+        {
+            "metric": mean.index,
+            "dimension": [metrics[name].dimension for name in mean.index],
+            "mean_points": mean.to_numpy(),
+        }
+    )
+
+
+def _check_enough(table: pd.DataFrame) -> None:
+    due = table[table["due"]]
+    accounts = due["account_id"].nunique()
+    churned = due.loc[due["churned"], "account_id"].nunique()
+    if len(due) and due["churned"].all():
+        raise TenureError(
+            f"All {accounts} accounts with a known renewal churned: without one that stayed there "
+            "is nothing to tell apart.",
+            "Bring the contracts of accounts that renewed as well.",
+        )
+    if churned < FEWEST_CHURNED:
+        rate = churned / accounts if accounts else 0.0
+        likely = f", at this churn rate about {FEWEST_CHURNED / rate:,.0f} accounts" if rate else ""
+        raise TenureError(
+            f"{churned} churned among {accounts} accounts with a known renewal: too few to learn "
+            "from.",
+            f"At least {FEWEST_CHURNED} churned accounts are needed{likely}: bring a longer "
+            "history or more accounts.",
+        )
+
+
+def _check_first(rows: pd.DataFrame, fold: Fold) -> None:
+    churned = int(rows["churned"].sum())
+    if churned < FEWEST_CHURNED_ROWS or rows["churned"].all():
+        raise TenureError(
+            f"Until {fold.train_until:%Y-%m-%d}, where the backtest begins, {churned} of "
+            f"{len(rows)} observations churned: too few or too many to learn from.",
+            f"At least {FEWEST_CHURNED_ROWS} must have churned and some must have stayed: bring a "
+            "longer history, or set fewer training.folds.",
+        )

@@ -1,0 +1,458 @@
+"""The only place that talks to MLflow: runs, the registry of versions, and which of them serves.
+
+Heavy imports stand inside the functions: mlflow and LightGBM take seconds each, and most commands
+do without.
+A version is registered by the last step of `log`, when all its files are stored: a run that is
+killed half-way leaves the registry as it was.
+"""
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import TenureError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+
+    from features.metric import Metric
+    from features.settings import Settings
+    from training.churn_model import ChurnModel
+    from training.pipeline import Trained
+
+NAME = "tenure"
+"""Of the experiment and of the registered model."""
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+FEWEST_CHURNED = 20
+"""Churned rows that two versions must both have predicted to be compared."""
+
+DISTRIBUTIONS = ("ibis-framework", "lightgbm", "numpy", "pandas", "scipy")
+"""What must be installed where the model is loaded, besides this application itself. That one is
+not named: it is on no package index, and a stranger's package of its name must never be fetched."""
+
+
+class NoChampionError(TenureError):
+    """No version serves yet."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Where a model comes from.
+
+    Parameters
+    ----------
+    version : int
+        In the registry.
+    run_id : str
+        Of the MLflow run that made it.
+    trained_at : Timestamp
+        UTC, when it was registered.
+    summary : dict
+        The figures of its backtest; see `training.evaluate.summary`.
+    settings : dict
+        What it was trained with, as in tenure.toml; the source's address is left out.
+    """
+
+    version: int
+    run_id: str
+    trained_at: pd.Timestamp
+    summary: dict[str, Any]
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Why a version was promoted, or was not.
+
+    Parameters
+    ----------
+    version, champion : int
+        The one that wants to serve, and the one that serves; None where there was none.
+    promoted : bool
+    reason : str
+        A sentence with the figures.
+    observations, accounts : int
+        Rows that both predicted before their time.
+    difference, low, high : float, optional
+        Log-loss of the version minus the champion's on those rows, with its 90 % interval from
+        drawing whole accounts; below 0 is better.
+    """
+
+    version: int
+    champion: int | None
+    promoted: bool
+    reason: str
+    observations: int = 0
+    accounts: int = 0
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def store_uri() -> str:
+    """Where runs and versions are kept: MLFLOW_TRACKING_URI, or SQLite under ./models."""
+    return (
+        os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('models/mlflow.db').resolve()}"
+    )
+
+
+def log(trained: "Trained", settings: "Settings", metrics: "Mapping[str, Metric]") -> int | None:
+    """Keep a training run, and register its model as challenger if it has skill.
+
+    Returns
+    -------
+    int or None
+        The version in the registry; None for a model without skill, which is only logged.
+    """
+    client = _client()
+    import mlflow
+
+    with mlflow.start_run(experiment_id=_experiment(client)) as run:
+        mlflow.set_tag("skill", str(trained.summary["skill"]).lower())
+        mlflow.log_params(_parameters(trained, settings))
+        mlflow.log_metrics(_numbers(trained.summary))
+        with tempfile.TemporaryDirectory() as folder:
+            _write(Path(folder), trained, settings, metrics)
+            mlflow.log_artifacts(folder)
+        stored = _log_model(trained)
+    if not trained.summary["skill"]:
+        return None
+    return _register(client, stored, run.info.run_id)
+
+
+def load(reference: str | int = CHAMPION) -> "tuple[ChurnModel, ModelInfo]":
+    """Fetch a model and what is known of it.
+
+    Parameters
+    ----------
+    reference : str or int
+        "champion", "challenger", or a version number.
+
+    Raises
+    ------
+    NoChampionError
+        If the champion is asked for and none was promoted.
+    TenureError
+        If there is no such version, or its files are gone.
+    """
+    found = _find(reference)
+    from mlflow.models import Model
+
+    from training.churn_model import ChurnModel
+
+    folder = _download(found, artifact_uri=f"models:/{NAME}/{found.version}")
+    flavor = Model.load(str(folder)).flavors["python_function"]
+    return ChurnModel.load(folder / flavor["data"]), _info(found)
+
+
+def version(reference: str | int = CHAMPION) -> int:
+    """Number of a version, such as the champion's: cheap enough to ask every few seconds."""
+    return int(_find(reference).version)
+
+
+def info(reference: str | int = CHAMPION) -> ModelInfo:
+    """What is known of a version, without loading its trees; raises as `load` does."""
+    return _info(_find(reference))
+
+
+def promote(reference: int | str, force: bool = False) -> Decision:
+    """Make a version the champion, unless it is worse than the one that serves.
+
+    Both have predicted the past before its time. On the observations that both predicted, accounts
+    are drawn with replacement; the version is worse if its log-loss is higher in 95 % of the draws.
+
+    Parameters
+    ----------
+    reference : int or str
+        Version number, or "challenger".
+    force : bool
+        Promote a worse or incomparable one too.
+
+    Raises
+    ------
+    TenureError
+        If the version is worse or cannot be compared, and `force` is not set.
+    """
+    client = _client()
+    challenger = _find(reference)
+    decision = _decide(client, challenger, force)
+    tags = {name: value for name, value in asdict(decision).items() if value is not None}
+    for name, value in tags.items():
+        client.set_model_version_tag(NAME, challenger.version, f"promotion.{name}", str(value))
+    if not decision.promoted:
+        raise TenureError(
+            decision.reason,
+            f"Keep the champion, or insist with `tenure promote {challenger.version} --force`.",
+        )
+    client.set_registered_model_alias(NAME, CHAMPION, challenger.version)
+    return decision
+
+
+def compare(champion: pd.DataFrame, challenger: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+    """Set two backtests side by side on the observations that both predicted.
+
+    Returns
+    -------
+    dict
+        `observations`, `accounts`, `churned`, and the mean log-loss of the second minus that of the
+        first with its 90 % interval: `difference`, `low`, `high` (None without common rows).
+    """
+    from training.evaluate import draw_figures, log_losses
+
+    keys = ["account_id", "as_of"]
+    both = challenger.merge(champion[[*keys, "probability"]], on=keys, suffixes=("", "_champion"))
+    counted = {
+        "observations": len(both),
+        "accounts": int(both["account_id"].nunique()),
+        "churned": int(both["churned"].sum()),
+    }
+    if both.empty:
+        return {**counted, "difference": None, "low": None, "high": None}
+    churned = both["churned"].to_numpy(np.float64)
+    extra = log_losses(both["probability"].to_numpy(), churned) - log_losses(
+        both["probability_champion"].to_numpy(), churned
+    )
+
+    def mean(_: pd.DataFrame, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return {"difference": extra @ weights / weights.sum(axis=0)}
+
+    low, high = np.quantile(draw_figures(both, mean, seed=seed)["difference"], [0.05, 0.95])
+    point = mean(both, both["weight"].to_numpy(np.float64)[:, None])["difference"][0]
+    return {**counted, "difference": float(point), "low": float(low), "high": float(high)}
+
+
+def _decide(client: "MlflowClient", challenger: "ModelVersion", force: bool) -> Decision:
+    version = int(challenger.version)
+    champion = _alias(client, CHAMPION)
+    if champion is None:
+        return Decision(version, None, True, f"Version {version} is the first champion.")
+    serving = int(champion.version)
+    if serving == version:
+        return Decision(version, serving, True, f"Version {version} is the champion already.")
+    found = compare(_backtest(champion), _backtest(challenger))
+    churned = found.pop("churned")
+    if churned < FEWEST_CHURNED:
+        verdict, good = (
+            f"cannot be compared with champion {serving}: both predicted only {churned} churned "
+            f"observations, {FEWEST_CHURNED} are needed",
+            False,
+        )
+    else:
+        good = found["low"] <= 0
+        word = "worse than" if not good else "better than" if found["high"] < 0 else "as good as"
+        verdict = (
+            f"is {word} champion {serving}: log-loss {found['difference']:+.5f} "
+            f"(90 % interval {found['low']:+.5f} to {found['high']:+.5f}) on "
+            f"{found['observations']:,} common later observations of {found['accounts']:,} accounts"
+        )
+    forced = ", promoted by force" if force and not good else ""
+    return Decision(
+        version, serving, good or force, f"Version {version} {verdict}{forced}.", **found
+    )
+
+
+def _client() -> "MlflowClient":
+    """Connect to the store, made on first use; keeps MLflow's own talk down."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    import mlflow
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    uri = store_uri()
+    if file := _sqlite_file(uri):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(os.environ.get("MLFLOW_REGISTRY_URI", uri))
+    return mlflow.MlflowClient()
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def _experiment(client: "MlflowClient") -> str:
+    """Id of the experiment; where the store is a file, artifacts lie in the folder beside it."""
+    found = client.get_experiment_by_name(NAME)
+    if found is not None:
+        return str(found.experiment_id)
+    file = _sqlite_file(store_uri())
+    artifacts = (file.parent / "artifacts").resolve().as_uri() if file else None
+    return str(client.create_experiment(NAME, artifact_location=artifacts))
+
+
+def _parameters(trained: "Trained", settings: "Settings") -> dict[str, Any]:
+    told = asdict(settings)
+    return {
+        f"{section}.{name}": value
+        for section in ("observations", "training")
+        for name, value in told[section].items()
+    } | {"trees": trained.summary["trees"], "features": trained.summary["features"]}
+
+
+def _numbers(summary: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in summary.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _write(
+    folder: Path, trained: "Trained", settings: "Settings", metrics: "Mapping[str, Metric]"
+) -> None:
+    """Write what a reader of the run wants to see, beside the model."""
+    documents = {
+        "summary": trained.summary,
+        # without the source's address: a password may stand in it
+        "settings": asdict(replace(settings, source_url=None)),
+        "catalog": [_described(metric) for metric in metrics.values()],
+    }
+    for name, document in documents.items():
+        text = json.dumps(document, indent=1, default=str, allow_nan=False)
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    trained.backtest.to_parquet(folder / "backtest.parquet", index=False)
+    trained.importance.to_csv(folder / "importance.csv", index=False)
+
+
+def _described(metric: "Metric") -> dict[str, Any]:
+    names = ("name", "dimension", "label", "unit", "healthy", "formula", "sentence", "kind")
+    return {name: getattr(metric, name) for name in names}
+
+
+def _log_model(trained: "Trained") -> "LoggedModel":
+    """Store the model as a pyfunc that any MLflow can load; its text and JSON are the data."""
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+    types = {"number": DataType.double, "category": DataType.string}
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(types[each.kind], each.name) for each in trained.model.features
+    ]
+    output: list[ColSpec | TensorSpec] = [ColSpec(DataType.double, "churn_probability")]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "churn_model"
+        trained.model.save(path)
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            input_example=trained.example,
+            loader_module="training.churn_model",
+            data_path=str(path),
+            signature=ModelSignature(inputs=Schema(inputs), outputs=Schema(output)),
+            pip_requirements=_requirements(),
+        )
+    return mlflow.get_logged_model(logged.model_id)
+
+
+def _register(client: "MlflowClient", stored: "LoggedModel", run_id: str) -> int:
+    if not client.search_registered_models(f"name = '{NAME}'"):
+        client.create_registered_model(NAME)
+    made = client.create_model_version(
+        NAME, source=stored.model_uri, run_id=run_id, model_id=stored.model_id
+    )
+    client.set_registered_model_alias(NAME, CHALLENGER, made.version)
+    return int(made.version)
+
+
+def _requirements() -> list[str]:
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in DISTRIBUTIONS]
+
+
+def _find(reference: str | int) -> "ModelVersion":
+    """Look a version up without making a store that is not there."""
+    file = _sqlite_file(store_uri())
+    found = None
+    if file is None or file.exists():
+        client = _client()
+        found = (
+            _numbered(client, str(reference))
+            if str(reference).isdecimal()
+            else _alias(client, str(reference))
+        )
+    if found is not None:
+        return found
+    where = _told(store_uri())
+    if reference == CHAMPION:
+        raise NoChampionError(
+            f"No model serves yet: {where} has no champion.",
+            "Run `tenure train SOURCE`, then `tenure promote VERSION` with the version it names.",
+        )
+    raise TenureError(
+        f"{where} has no version {reference}.",
+        "Run `tenure train SOURCE`: it names the version that it registers.",
+    )
+
+
+def _alias(client: "MlflowClient", alias: str) -> "ModelVersion | None":
+    try:
+        return client.get_model_version_by_alias(NAME, alias)
+    except _mlflow_error():
+        return None
+
+
+def _numbered(client: "MlflowClient", version: str) -> "ModelVersion | None":
+    try:
+        return client.get_model_version(NAME, version)
+    except _mlflow_error():
+        return None
+
+
+def _mlflow_error() -> type[Exception]:
+    from mlflow.exceptions import MlflowException
+
+    return MlflowException
+
+
+def _info(found: "ModelVersion") -> ModelInfo:
+    return ModelInfo(
+        version=int(found.version),
+        run_id=str(found.run_id),
+        trained_at=pd.Timestamp(found.creation_timestamp, unit="ms"),
+        summary=json.loads(_artifact(found, "summary.json").read_text(encoding="utf-8")),
+        settings=json.loads(_artifact(found, "settings.json").read_text(encoding="utf-8")),
+    )
+
+
+def _backtest(found: "ModelVersion") -> pd.DataFrame:
+    return pd.read_parquet(_artifact(found, "backtest.parquet"))
+
+
+def _artifact(found: "ModelVersion", name: str) -> Path:
+    return _download(found, run_id=found.run_id, artifact_path=name)
+
+
+def _download(found: "ModelVersion", **what: str | None) -> Path:
+    from mlflow.artifacts import download_artifacts
+
+    try:
+        return Path(download_artifacts(**what))
+    except (OSError, _mlflow_error()) as error:
+        raise TenureError(
+            f"{_told(store_uri())} knows version {found.version}, but its files cannot be read: "
+            f"{error}",
+            "If the folder was moved, move it back; else run `tenure train SOURCE` again.",
+        ) from None
+
+
+def _told(uri: str) -> str:
+    """Name the store without the password that may stand in its address."""
+    file = _sqlite_file(uri)
+    return f"The store {file}" if file else f"The MLflow server {uri.rsplit('@', 1)[-1]}"
