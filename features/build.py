@@ -38,7 +38,10 @@ Progress = Callable[[int, int], None]
 
 
 def feature_table(
-    source: Source, as_ofs: Sequence[date], progress: Progress | None = None
+    source: Source,
+    settings: Settings,
+    as_ofs: Sequence[date],
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """One row per account in force at each as_of, with every metric that the source can tell.
 
@@ -46,6 +49,8 @@ def feature_table(
     ----------
     source : Source
         A connected source (`features.source.connect`).
+    settings : Settings
+        ``observations`` says when a contract counts as followed on.
     as_ofs : sequence of date
         Days on which we look; nothing known on or after a day counts on it.
     progress : callable, optional
@@ -63,7 +68,7 @@ def feature_table(
     TenureError
         Where no account is in force on any of the days.
     """
-    return _build(source, as_ofs, progress, lambda observed: observed.select(*KEYS))
+    return _build(source, settings, as_ofs, progress, lambda observed: observed.select(*KEYS))
 
 
 def training_table(
@@ -97,13 +102,15 @@ def training_table(
         fates = what_came_of(source.tables, observed, o)
         return fates.inner_join(observed.select(*KEYS, "renewal_date"), list(KEYS))
 
-    table = _build(source, mature_as_ofs(source, settings), progress, with_outcomes)
+    as_ofs = mature_as_ofs(source, settings)
+    table = _build(source, settings, as_ofs, progress, with_outcomes)
     looks = table.groupby(["account_id", "renewal_date"], dropna=False).as_of.transform("size")
     return table.assign(weight=1.0 / looks if o.design == "renewal" else 1.0)
 
 
 def _build(
     source: Source,
+    settings: Settings,
     as_ofs: Sequence[date],
     progress: Progress | None,
     rows: Callable[[ir.Table], ir.Table],
@@ -112,7 +119,8 @@ def _build(
     parts: list[pd.DataFrame] = []
     done = 0
     for block in blocks(as_ofs):
-        parts.append(_block(source.tables, block, rows))
+        observed = observe(source.tables, block, settings.observations.grace_days).cache()
+        parts.append(_block(source.tables, block, observed, rows))
         done += len(block)
         if progress:
             progress(done, len(as_ofs))
@@ -128,9 +136,11 @@ def _build(
 
 
 def _block(
-    tables: Tables, as_ofs: Sequence[date], rows: Callable[[ir.Table], ir.Table]
+    tables: Tables,
+    as_ofs: Sequence[date],
+    observed: ir.Table,
+    rows: Callable[[ir.Table], ir.Table],
 ) -> pd.DataFrame:
-    observed = observe(tables, as_ofs).cache()
     told = catalog.told(tables)
     wide = rows(observed)
     for quantities, metrics in _dimensions(tables, observed, as_ofs):

@@ -2,7 +2,9 @@
 
 **An observation** is an account on a day, its ``as_of``, on which a prediction makes sense: by what
 was known *before* that day, a contract of the account is in force (``start_date <= as_of <
-end_date``, or no end yet) and no decision to leave it has been made (``decided_at <= as_of``).
+end_date``, or no end yet), and what will come of it is open. It is not open once a decision to
+leave is known (``decided_at <= as_of``). Where the next renewal is known to be settled, by its
+outcome or by a contract that follows on, the account's *renewal date* is the next end that is not.
 
 **The outcome window** is ``(as_of + lead, as_of + lead + horizon]``. The lead is the time a team
 needs to act; an account that leaves within it was lost before the window opened, and is no
@@ -20,7 +22,7 @@ runs on. Where contracts bear no outcome, this rule alone decides.
 without giving the future away by a second row for the same ``contract_id``, known from that day on
 (``known_at``); the row known before has the end that was planned then.
 
-**Due**: the contract comes up for renewal inside the window, or may end on any day. Whoever is not
+**Due**: the renewal date lies inside the window, or the contract may end on any day. Whoever is not
 due can hardly leave, so a model is judged among the due as well as among all.
 
 **Two designs.** ``calendar`` takes every as_of of the grid. ``renewal`` takes those on which the
@@ -88,8 +90,8 @@ def grid(as_ofs: Sequence[date]) -> ir.Table:
     return ibis.memtable({"as_of": sorted(set(as_ofs))}, schema={"as_of": "date"})
 
 
-def observe(tables: Tables, as_ofs: Sequence[date]) -> ir.Table:
-    """Accounts in force at each as_of, with what their contracts said then.
+def observe(tables: Tables, as_ofs: Sequence[date], grace_days: int) -> ir.Table:
+    """Accounts in force at each as_of whose fate is open, with what their contracts said then.
 
     Parameters
     ----------
@@ -97,32 +99,27 @@ def observe(tables: Tables, as_ofs: Sequence[date]) -> ir.Table:
         Conformed contract tables; ``contracts`` is needed.
     as_ofs : sequence of date
         The days on which we look.
+    grace_days : int
+        Days after an end within which another contract follows on.
 
     Returns
     -------
     Table
         account_id, as_of, arr (per year), seats (absent where no contract says), contracts (count
-        in force), renewal_date (the next end; empty while all are open-ended), term_days (of the
-        contract that ends next) and customer_since (first day of the first contract).
+        in force), renewal_date (the next open end; empty while open-ended), term_days (of the
+        contract with that end) and customer_since (first day of the first contract).
     """
     seen = contracts_as_known(tables["contracts"], grid(as_ofs))
     history = seen.group_by("account_id", "as_of").agg(customer_since=seen.start_date.min())
+    staying = seen.filter(~_decided(seen, ("churned",)))
     force = standing(seen)
-    rank = ibis.row_number().over(
-        group_by=["account_id", "as_of"],
-        order_by=[force.end_date.fill_null(FOREVER), force.contract_id],
-    )
-    force = force.mutate(rank=rank)
     known = force.group_by("account_id", "as_of").agg(
-        arr=force.arr.sum(),
-        seats=_sum_or_null(force, "seats"),
-        contracts=force.count(),
-        renewal_date=force.end_date.min(),
-        term_days=(epoch_day(force.end_date) - epoch_day(force.start_date)).max(
-            where=force["rank"] == 0
-        ),
+        arr=force.arr.sum(), seats=_sum_or_null(force, "seats"), contracts=force.count()
     )
-    return known.inner_join(history, ["account_id", "as_of"])
+    ends = _open_ends(staying, grace_days)
+    return known.inner_join(ends, ["account_id", "as_of"]).inner_join(
+        history, ["account_id", "as_of"]
+    )
 
 
 def outcomes(tables: Tables, observations: ir.Table, settings: ObservationSettings) -> ir.Table:
@@ -143,16 +140,16 @@ def outcomes(tables: Tables, observations: ir.Table, settings: ObservationSettin
         account_id, as_of, due, churned. Accounts that were lost before the window opened are left
         out, and in the design ``renewal`` those that are not due.
     """
-    final = _final(tables["contracts"])
+    last = final(tables["contracts"])
     opens = epoch_day(observations.as_of) + settings.lead_days
     closes = opens + settings.horizon_days
     looked = observations.mutate(opens=opens, closes=closes)
 
-    truly = looked.select("account_id", "as_of").inner_join(final, "account_id")
-    alive = truly.filter(_in_force(_, _.as_of)).select("account_id", "as_of").distinct()
+    truly = looked.select("account_id", "as_of").inner_join(last, "account_id")
+    alive = truly.filter(in_force(_, _.as_of)).select("account_id", "as_of").distinct()
     looked = looked.semi_join(alive, ["account_id", "as_of"])
 
-    ends = _lost(final, settings.grace_days).select("account_id", "end_date")
+    ends = _lost(last, settings.grace_days).select("account_id", "end_date")
     ends = looked.select("account_id", "as_of").inner_join(ends, "account_id")
     next_loss = (
         ends.filter(_.end_date > _.as_of)
@@ -188,9 +185,9 @@ def contract_fates(tables: Tables, grace_days: int) -> ir.Table:
         account_id, contract_id, start_date, end_date, churned. Ends that lie in the future, or less
         than `grace_days` back, are for the caller to leave out.
     """
-    final = _final(tables["contracts"])
-    lost = _lost(final, grace_days).select("contract_id").mutate(churned=True)
-    t = final.filter(final.end_date.notnull()).left_join(lost, "contract_id")
+    last = final(tables["contracts"])
+    lost = _lost(last, grace_days).select("contract_id").mutate(churned=True)
+    t = last.filter(last.end_date.notnull()).left_join(lost, "contract_id")
     return t.select(
         "account_id", "contract_id", "start_date", "end_date", churned=_.churned.fill_null(False)
     )
@@ -259,7 +256,7 @@ def first_day(source: Source) -> date:
     day = contracts.start_date.min().execute()
     if pd.isna(day):
         raise _no_contracts()
-    return max(pd.Timestamp(day).date(), _signals(source)[0])
+    return max(_date(day), _signals(source)[0])
 
 
 def _signals(source: Source) -> tuple[date, date]:
@@ -269,13 +266,13 @@ def _signals(source: Source) -> tuple[date, date]:
         for name, t in source.tables.items()
         if name not in _NO_SIGNALS
     ]
-    days = [pd.Timestamp(day) for span in spans for day in span.iloc[0] if not pd.isna(day)]
+    days = [_date(day) for span in spans for day in span.iloc[0] if not pd.isna(day)]
     if not days:
         raise TenureError(
             "No table of signals (usage, surveys, tickets, ...) has a row.",
             "Add at least one beside accounts and contracts; `tenure check SOURCE` lists them.",
         )
-    return min(days).date(), max(days).date()
+    return min(days), max(days)
 
 
 def _no_contracts() -> TenureError:
@@ -298,41 +295,77 @@ def contracts_as_known(contracts: ir.Table, as_ofs: ir.Table) -> ir.Table:
 
 def standing(seen: ir.Table) -> ir.Table:
     """Of contracts as known at as_of, those in force then that nobody has decided to leave."""
-    return seen.filter(_in_force(seen, seen.as_of), ~_decided_to_leave(seen))
+    return seen.filter(in_force(seen, seen.as_of), ~_decided(seen, ("churned",)))
 
 
-def _final(contracts: ir.Table) -> ir.Table:
-    """The newest revision of each contract, as we know it today."""
+def final(contracts: ir.Table) -> ir.Table:
+    """The newest revision of each contract: what we know of it today."""
     newest = ibis.row_number().over(
         group_by="contract_id", order_by=[ibis.desc("known_at"), ibis.desc("start_date")]
     )
     return contracts.mutate(revision=newest).filter(_.revision == 0).drop("revision")
 
 
-def _in_force(contracts: ir.Table, day: ir.Value) -> ir.Value:
+def in_force(contracts: ir.Table, day: ir.Value) -> ir.Value:
+    """Whether a contract runs on a day: begun, and not at its end."""
     return (contracts.start_date <= day) & (contracts.end_date.fill_null(FOREVER) > day)
 
 
-def _decided_to_leave(seen: ir.Table) -> ir.Value:
+def _decided(seen: ir.Table, outcomes: Sequence[str]) -> ir.Value:
+    """Whether one of these outcomes was known by as_of; without a day of decision, by the end."""
     if "outcome" not in seen.columns:
         return ibis.literal(False)
     decided = seen.end_date
     if "decided_at" in seen.columns:
         decided = seen.decided_at.date().fill_null(decided)
-    return ((seen.outcome == "churned") & (decided <= seen.as_of)).fill_null(False)
+    return (seen.outcome.isin(outcomes) & (decided <= seen.as_of)).fill_null(False)
 
 
-def _lost(final: ir.Table, grace_days: int) -> ir.Table:
+def _open_ends(staying: ir.Table, grace_days: int) -> ir.Table:
+    """The next end of each account of which nobody knew at as_of what would come of it.
+
+    An end is not open where the contract is renewed already, or another one known by then follows
+    on or outlasts it.
+    """
+    ahead = staying.mutate(until=staying.end_date.fill_null(FOREVER)).filter(_.until > _.as_of)
+    ends = ahead.filter(~_decided(ahead, RENEWED))
+    ends = ends.select("account_id", "as_of", "contract_id", "start_date", "end_date", "until")
+    other = ahead.select(
+        "account_id",
+        "as_of",
+        other_id=ahead.contract_id,
+        other_start=ahead.start_date,
+        other_until=ahead.until,
+    )
+    followed = ends.inner_join(other, ["account_id", "as_of"]).filter(
+        _.other_id != _.contract_id,
+        _.other_until > _.until,
+        epoch_day(_.other_start) <= epoch_day(_.until) + grace_days,
+    )
+    ends = ends.anti_join(followed, ["as_of", "contract_id"])
+    first = ibis.row_number().over(
+        group_by=["account_id", "as_of"], order_by=["until", "contract_id"]
+    )
+    ends = ends.mutate(first=first).filter(_.first == 0)
+    return ends.select(
+        "account_id",
+        "as_of",
+        renewal_date=_.end_date,
+        term_days=epoch_day(_.end_date) - epoch_day(_.start_date),
+    )
+
+
+def _lost(last: ir.Table, grace_days: int) -> ir.Table:
     """Contracts by whose end the account left: neither renewed nor replaced (see the module)."""
-    ended = final.filter(final.end_date.notnull())
-    if "outcome" in final.columns:
+    ended = last.filter(last.end_date.notnull())
+    if "outcome" in last.columns:
         ended = ended.filter(~ended.outcome.isin(RENEWED).fill_null(False))
     ended = ended.select("account_id", "contract_id", "end_date")
-    other = final.select(
+    other = last.select(
         "account_id",
-        other_id=final.contract_id,
-        other_start=final.start_date,
-        other_end=final.end_date.fill_null(FOREVER),
+        other_id=last.contract_id,
+        other_start=last.start_date,
+        other_end=last.end_date.fill_null(FOREVER),
     )
     replaced = ended.inner_join(other, "account_id").filter(
         _.other_id != _.contract_id,
@@ -352,7 +385,12 @@ def _last_contract_news(source: Source) -> date:
     if "decided_at" in c.columns:
         news.append(c.decided_at.date().max())
     row = c.aggregate(**{f"n{i}": expr for i, expr in enumerate(news)}).execute().iloc[0]
-    told = [pd.Timestamp(day).date() for day in row if not pd.isna(day)]
+    told = [_date(day) for day in row if not pd.isna(day)]
     if not told:
         raise _no_contracts()
     return max(told)
+
+
+def _date(moment: object) -> date:
+    day: date = pd.Timestamp(moment).date()
+    return day

@@ -74,13 +74,15 @@ def _tickets(tables: Tables, observations: ir.Table) -> ir.Table:
     asked = t.asked_days <= 180
     solved = within(t.solved_days, 180)
     still_open = ~(t.solved_days > 0).fill_null(False)
-    role_known = (t.role_known_at < t.as_of.cast("timestamp")).fill_null(False)
+    now = t.as_of.cast("timestamp")
+    role_known = (t.role_since < now).fill_null(False)
+    by_admin = (t.admin_since < now).fill_null(False)
     return t.group_by(*KEYS).agg(
         tickets_90d=t.count(where=t.asked_days <= 90),
         open_tickets=t.count(where=still_open),
         oldest_open_days=t.asked_days.max(where=still_open),
         urgent_share_180d=(t.priority == "urgent").mean(where=asked),
-        admin_share_180d=(t.role == "admin").mean(where=asked & role_known),
+        admin_share_180d=by_admin.mean(where=asked & role_known),
         first_response_hours=hours_between(t.opened_at, t.first_response_at).mean(where=t.answered),
         first_contact_share=(t.contacts == 1).mean(where=solved),
         resolution_hours=hours_between(t.opened_at, t.resolved_at).mean(where=solved),
@@ -90,12 +92,17 @@ def _tickets(tables: Tables, observations: ir.Table) -> ir.Table:
 
 
 def _with_roles(tables: Tables) -> ir.Table:
-    """Tickets with the role of who asked, and since when it is known; null where it is not told."""
+    """Tickets, and since when it is known what role their users have, and that they are admins."""
     tickets = with_all_columns(tables["tickets"], "tickets")
     if "users" not in tables:
-        return tickets.mutate(role=ibis.null("string"), role_known_at=ibis.null("timestamp"))
+        never = ibis.null("timestamp")
+        return tickets.mutate(role_since=never, admin_since=never)
     users = with_all_columns(tables["users"], "users")
-    roles = users.select("account_id", "user_id", "role", role_known_at=users.known_at)
+    roles = (
+        users.filter(users.role.notnull())
+        .group_by("account_id", "user_id")
+        .agg(role_since=_.known_at.min(), admin_since=_.known_at.min(where=_.role == "admin"))
+    )
     t = tickets.left_join(roles, ["account_id", "user_id"])
     return t.drop("account_id_right", "user_id_right")
 

@@ -115,7 +115,6 @@ def features(
 ) -> None:
     """Write the feature table: one row per account and day, as known on that day."""
     from features import build, observations
-    from serving import score
     from serving.files import write_aside
     from serving.workflow import Workplace
 
@@ -130,8 +129,8 @@ def features(
     elif as_of:
         days = [moment.date() for moment in as_of]
     else:
-        days = [score.default_as_of(place.source, place.settings)]
-    table = build.feature_table(place.source, days)
+        days = [observations.scoring_day(place.source, place.settings)]
+    table = build.feature_table(place.source, place.settings, days)
     write_aside(out, lambda path: table.to_parquet(path, index=False))
     say(f"{len(table):,} rows of {table.shape[1] - 2} features on {len(days)} days: {out}")
     then(f"tenure train {place.source.url}", "learn from it")

@@ -13,14 +13,14 @@ feature's weight is its mean absolute points over the accounts scored together, 
 import json
 import math
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from features import build, catalog, observations
+from features import build, catalog
 from features.errors import TenureError
 from features.metric import CONTEXT, DIMENSIONS, Metric
 from features.settings import Settings
@@ -37,12 +37,9 @@ _LABELS = ("name", "segment", "csm")
 """What people call and sort accounts by; empty where the source does not say."""
 
 
-def default_as_of(source: Source, settings: Settings) -> date:
-    """The day to score on unless told otherwise: the first that the source cannot see any more."""
-    return observations.last_day(source, settings) + timedelta(days=1)
-
-
-def score_table(source: Source, model: "ChurnModel", version: str, as_of: date) -> pd.DataFrame:
+def score_table(
+    source: Source, settings: Settings, model: "ChurnModel", version: str, as_of: date
+) -> pd.DataFrame:
     """Score every account in force at as_of.
 
     Returns
@@ -53,7 +50,7 @@ def score_table(source: Source, model: "ChurnModel", version: str, as_of: date) 
         arr_at_risk, coverage (0-1), drivers (list of dicts by absolute points), dimension_points
         (dict), base_probability, model_version, scored_at (UTC).
     """
-    features = build.feature_table(source, [as_of])
+    features = build.feature_table(source, settings, [as_of])
     scored = score(features, model, catalog.metrics(), version, datetime.now(UTC))
     return _labelled(scored, source.tables["accounts"].to_pandas())
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from features import build, catalog, check, settings, source
+from features import build, catalog, check, observations, settings, source
+from features.check.report import Report, counted
 from features.errors import TenureError
-from features.report import Report, counted
 from serving import score
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Workplace:
         from training import tracking
 
         model, info = tracking.load(version)
-        day = as_of or score.default_as_of(self.source, self.settings)
-        return score.score_table(self.source, model, str(info.version), day), info
+        day = as_of or observations.scoring_day(self.source, self.settings)
+        return score.score_table(self.source, self.settings, model, str(info.version), day), info
 
 
 def no_skill(place: Workplace) -> TenureError:

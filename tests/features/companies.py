@@ -46,11 +46,12 @@ def sound(accounts: int = 120, churners: int = 40) -> dict[str, Rows]:
 
 
 def write(folder: Path, tables: Mapping[str, Rows], delimiter: str = ",") -> Path:
-    """Write tables as CSV files into a folder."""
+    """Write tables as CSV files into a folder; what a row does not say is an empty cell."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in tables.items():
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+            columns = list(dict.fromkeys(column for row in rows for column in row))
+            writer = csv.DictWriter(file, columns, delimiter=delimiter)
             writer.writeheader()
             writer.writerows(rows)
     return folder

@@ -16,6 +16,12 @@ EVENT_TIME = {
     "usage": "occurred_at",
     "surveys": "sent_at",
     "csm_sentiment": "logged_at",
+    "tickets": "opened_at",
+    "touchpoints": "occurred_at",
+    "invoices": "issued_at",
+    "advocacy": "occurred_at",
+    "objectives": "created_at",
+    "incidents": "started_at",
 }
 
 

@@ -10,10 +10,11 @@ from datetime import timedelta
 import pandas as pd
 
 NOTHING = None
+GRACE_DAYS = 30
 
 
 def features(tables, account_id, as_of):
-    """All metrics of one account at one as_of, as a dict."""
+    """All metrics of one account at one as_of, as a dict; None where it is not observed."""
     day = pd.Timestamp(as_of)
     known = {
         name: [row for row in t.to_dict("records") if row["known_at"] < day]
@@ -24,24 +25,36 @@ def features(tables, account_id, as_of):
         for name, rows in known.items()
     }
     result = contract_facts(own["contracts"], day)
+    if result is None:
+        return None
     result |= frequency_breadth_depth(own, known["usage"], result, day)
     result |= sentiment(own, day)
     return result
 
 
 def contract_facts(rows, day):
+    """What the contracts say, or nothing where no end is open."""
     newest = {}
     for row in sorted(rows, key=lambda r: (r["known_at"], r["start_date"])):
         newest[row["contract_id"]] = row
-    force = [
-        row
-        for row in newest.values()
-        if row["start_date"] <= day and (pd.isna(row["end_date"]) or row["end_date"] > day)
-    ]
-    ends = sorted(
-        (row for row in force if not pd.isna(row["end_date"])),
-        key=lambda r: (r["end_date"], r["contract_id"]),
-    )
+    left = [row for row in newest.values() if decided(row, day, "churned")]
+    staying = [row for row in newest.values() if row not in left and until(row) > day]
+    force = [row for row in staying if row["start_date"] <= day]
+    open_ends = []
+    for row in staying:
+        followed = [
+            other
+            for other in staying
+            if other["contract_id"] != row["contract_id"]
+            and until(other) > until(row)
+            and other["start_date"] - timedelta(days=GRACE_DAYS) <= until(row)
+        ]
+        if not followed and not decided(row, day, "renewed", "expanded", "contracted"):
+            open_ends.append(row)
+    if not force or not open_ends:
+        return None
+    ends = [min(open_ends, key=lambda r: (until(r), r["contract_id"]))]
+    ends = [row for row in ends if not pd.isna(row["end_date"])]
     return {
         "tenure_days": (day - min(row["start_date"] for row in newest.values())).days,
         "days_to_renewal": (ends[0]["end_date"] - day).days if ends else NOTHING,
@@ -50,6 +63,15 @@ def contract_facts(rows, day):
         "seats": sum(row["seats"] for row in force),
         "contracts": len(force),
     }
+
+
+def until(row):
+    return pd.Timestamp("9999-12-31") if pd.isna(row["end_date"]) else row["end_date"]
+
+
+def decided(row, day, *outcomes):
+    when = row["end_date"] if pd.isna(row["decided_at"]) else row["decided_at"].normalize()
+    return row["outcome"] in outcomes and not pd.isna(when) and when <= day
 
 
 def frequency_breadth_depth(own, all_usage, contract, day):

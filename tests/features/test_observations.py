@@ -29,7 +29,7 @@ def looked(rows, as_ofs=(AS_OF,), **settings):
     rows = [{"decided_at": None, "outcome": None, "known_at": None, **row} for row in rows]
     s = source({"contracts": frame("contracts", rows)})
     o = ObservationSettings(**{"horizon_days": 90, "grace_days": 30, **settings})
-    observed = observations.observe(s.tables, as_ofs)
+    observed = observations.observe(s.tables, as_ofs, o.grace_days)
     fates = observations.outcomes(s.tables, observed, o).execute()
     return {row.as_of.date(): row for row in fates.itertuples()}
 
@@ -37,7 +37,7 @@ def looked(rows, as_ofs=(AS_OF,), **settings):
 def observed_on(rows, as_of):
     rows = [{"decided_at": None, "outcome": None, "known_at": None, **row} for row in rows]
     s = source({"contracts": frame("contracts", rows)})
-    return len(observations.observe(s.tables, [as_of]).execute()) == 1
+    return len(observations.observe(s.tables, [as_of], 30).execute()) == 1
 
 
 def test_a_contract_that_ends_with_no_other_is_churn():
@@ -76,7 +76,19 @@ def test_of_two_overlapping_contracts_one_ends():
     other = contract("c2", "2025-01-01", "2026-01-01")
     row = looked([contract(), other])[AS_OF]
     assert not row.churned
-    assert row.due
+    assert not row.due, "the account runs on until the other one ends"
+
+
+def test_a_settled_renewal_is_no_open_end():
+    renewed = contract(outcome="renewed", decided_at="2025-05-20")
+    assert not observed_on([renewed], AS_OF), "nothing is open until the next term is known"
+    assert observed_on([renewed], date(2025, 5, 19))
+    following = contract("c2", "2025-07-01", "2026-07-01", known_at="2025-05-25")
+    for old in (renewed, contract()):
+        row = looked([old, following], horizon_days=400)[AS_OF]
+        assert row.due
+        assert row.churned, "by the end of the next term"
+        assert not looked([old, following])[AS_OF].due
 
 
 def test_two_contracts_that_end_together_are_churn():
@@ -110,7 +122,7 @@ def test_early_termination_ends_the_contract_and_gives_nothing_away_before():
     planned = contract(end="2026-07-01", known_at="2024-07-01")
     stopped = contract(end="2025-07-15", known_at="2025-07-15")
     s = source({"contracts": frame("contracts", [planned, stopped])})
-    seen = observations.observe(s.tables, [AS_OF]).execute()
+    seen = observations.observe(s.tables, [AS_OF], 30).execute()
     assert seen.renewal_date[0].date() == date(2026, 7, 1), "what was planned, as known then"
     assert looked([planned, stopped])[AS_OF].churned
 
@@ -181,9 +193,9 @@ def test_what_contracts_said_then():
         contract("c0", "2023-07-01", "2024-07-01", arr=800.0, seats=8),
     ]
     s = source({"contracts": frame("contracts", rows)})
-    row = observations.observe(s.tables, [AS_OF]).execute().iloc[0]
-    assert (row.arr, row.seats, row.contracts, row.term_days) == (1500.0, 15.0, 2, 365)
-    assert row.renewal_date.date() == date(2025, 7, 1)
+    row = observations.observe(s.tables, [AS_OF], 30).execute().iloc[0]
+    assert (row.arr, row.seats, row.contracts, row.term_days) == (1500.0, 15.0, 2, 730)
+    assert row.renewal_date.date() == date(2027, 1, 1), "until then the second contract runs"
     assert row.customer_since.date() == date(2023, 7, 1)
 
 

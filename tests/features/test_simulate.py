@@ -15,8 +15,8 @@ from features import build, check, settings, source
 from features.contract import TABLES
 from features.errors import TenureError
 from features.simulate import PRESETS, Company, simulate, write
-from features.simulate_accounts import Calendar, found, sign
-from features.simulate_life import NAMES, PLANTED, live
+from features.simulate.accounts import Calendar, found, sign
+from features.simulate.life import NAMES, PLANTED, live
 
 TODAY = date(2026, 11, 1)
 LAST_DAY = pd.Timestamp("2026-06-30")
@@ -257,7 +257,7 @@ def test_the_contract_holds(company: Company, tmp_path: Path, format: str) -> No
 def test_the_tables_show_the_planted_levels(company: Company, folder: Path) -> None:
     options = settings.load(None)
     as_ofs = [date(2025, month, 1) for month in (3, 6, 9, 12)]
-    table = build.feature_table(source.connect(str(folder), options), as_ofs)
+    table = build.feature_table(source.connect(str(folder), options), options, as_ofs)
     table["month"] = pd.to_datetime(table["as_of"])
     truth = company.hazard.drop(columns="segment")
     seen = table.merge(truth, on=["account_id", "month"], how="inner")
@@ -334,7 +334,7 @@ def test_drift_changes_what_counts() -> None:
     company = simulate(accounts=1500, months=24, seed=0, preset="drift")
     drift = company.truth["drift"]
     later = company.hazard.month >= pd.Timestamp(drift["from"])
-    share = "contribution_payment_days_late_180d"
+    share = "contribution_payment_delay_days_365d"
     mean = company.hazard.groupby(later)[share].mean()
     assert mean[True] > 2 * mean[False]
     assert sum(drift["weights"].values()) == pytest.approx(100, abs=0.01)

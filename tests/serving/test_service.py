@@ -86,6 +86,7 @@ def service(champion, without_champion) -> Iterator[Process]:
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 0
     reader.join(timeout=10)
+    process.stdout.close()
 
 
 def fault(answer: httpx.Response) -> dict[str, object]:

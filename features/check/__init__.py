@@ -3,13 +3,13 @@
 from datetime import date
 from typing import Any
 
-from features import learnable
-from features.check_contracts import check_contracts
-from features.check_table import check_table
+from features.check import learnable
+from features.check.contracts import check_contracts
+from features.check.probe import count_rows, table_fault
+from features.check.report import Fault, Report, share
+from features.check.tables import check_table
 from features.contract import SIGNALS, TABLES
 from features.errors import did_you_mean
-from features.probe import count_rows, table_fault
-from features.report import Fault, Report, share
 from features.settings import OwnCheck, Settings
 from features.source import ENGINE_ERRORS, Source, query, words
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.simulate_accounts import (
+from features.simulate.accounts import (
     END,
     Accounts,
     Calendar,
@@ -15,7 +15,7 @@ from features.simulate_accounts import (
     is_weekend,
     stream,
 )
-from features.simulate_life import NAMES, Life
+from features.simulate.life import NAMES, Life
 
 DAY = 86_400
 """Seconds; moments are seconds since 1970, days are days since 1970."""

@@ -9,7 +9,7 @@ still seconds.
 import numpy as np
 import pandas as pd
 
-from features.simulate_accounts import (
+from features.simulate.accounts import (
     END,
     INDUSTRIES,
     REGIONS,
@@ -18,9 +18,9 @@ from features.simulate_accounts import (
     add_months,
     stream,
 )
-from features.simulate_life import SHOCKS
-from features.simulate_usage import Crew
-from features.simulate_world import (
+from features.simulate.life import SHOCKS
+from features.simulate.usage import Crew
+from features.simulate.world import (
     DAY,
     NOT_YET,
     Months,
@@ -258,7 +258,7 @@ def objectives(world: World, months: Months) -> pd.DataFrame:
     at = np.minimum(calendar.month(due), calendar.months)
     met = rng.random(n) < life.level("objectives_met_share")[account, at]
     fate = np.where(met, 0, rng.choice((1, 2, 3), n, p=(0.45, 0.25, 0.30)))
-    # Met early or in time, missed when due, abandoned half way, or overdue for long and then missed.
+    # Met early or in time, missed when due, abandoned half way, or long overdue and then missed.
     u = rng.random(n)
     days = np.select(
         [fate == 0, fate == 1, fate == 2],

@@ -2,13 +2,13 @@
 
 The story, in this order, and nothing later changes what came before:
 
-1. Accounts are founded and sign terms (`features.simulate_accounts`).
+1. Accounts are founded and sign terms (`features.simulate.accounts`).
 2. They live: states drift, shocks hit, metrics show it; from the metrics follows what each account
-   risks in each month. This is the truth, and it is now fixed (`features.simulate_life`).
-3. They leave tables behind, as if nobody ever left (`features.simulate_usage`,
-   `features.simulate_tables`).
+   risks in each month. This is the truth, and it is now fixed (`features.simulate.life`).
+3. They leave tables behind, as if nobody ever left (`features.simulate.usage`,
+   `features.simulate.tables`).
 4. The lot is drawn at each renewal, with random numbers of its own, and whoever left falls silent
-   on that day: the tables are cut (`features.simulate_fate`).
+   on that day: the tables are cut (`features.simulate.fate`).
 
 So a model that is trained on the tables can be held against the truth: its probabilities, its
 reasons, the weights and the goals that it learned.
@@ -25,11 +25,11 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from features import simulate_fate, simulate_life, simulate_tables, simulate_usage
 from features.contract import TABLES, Type
 from features.errors import TenureError, did_you_mean
 from features.metric import DIMENSIONS
-from features.simulate_accounts import (
+from features.simulate import fate, life, tables, usage
+from features.simulate.accounts import (
     END,
     SEGMENTS,
     Bools,
@@ -39,8 +39,8 @@ from features.simulate_accounts import (
     found,
     sign,
 )
-from features.simulate_life import NAMES, PLANTED, Risk
-from features.simulate_world import (
+from features.simulate.life import NAMES, PLANTED, Risk
+from features.simulate.world import (
     World,
     codes,
     months_of,
@@ -151,28 +151,28 @@ def simulate(
     calendar = Calendar.ending(months)
     customers = found(kind.accounts or accounts, calendar, kind.terms, seed)
     terms = sign(customers, calendar, seed)
-    life = simulate_life.live(customers, terms, calendar, seed)
+    lived = life.live(customers, terms, calendar, seed)
     change = months // 2 + 1 if kind.drifts else None
-    weights = simulate_life.weights_by_month(calendar, change) if kind.signal else None
-    risk = simulate_life.risk(customers, terms, life, calendar, weights)
+    weights = life.weights_by_month(calendar, change) if kind.signal else None
+    risk = life.risk(customers, terms, lived, calendar, weights)
 
-    seats = seats_of(customers, terms, life, calendar, seed)
+    seats = seats_of(customers, terms, lived, calendar, seed)
     twice = END if change is None else int(calendar.first_day[change])
-    world = World(customers, terms, seats, calendar, life, seed, twice)
-    tables = _emit(world)
+    world = World(customers, terms, seats, calendar, lived, seed, twice)
+    told = _emit(world)
 
-    leaves = simulate_fate.draw(risk, seed if outcome_seed is None else outcome_seed)
-    exits = simulate_fate.exit_days(world, leaves)
-    tables["contracts"] = simulate_fate.contracts(world, risk, leaves, exits)
-    tables = {name: simulate_fate.cut(name, tables[name], exits) for name in TABLES}
+    leaves = fate.draw(risk, seed if outcome_seed is None else outcome_seed)
+    exits = fate.exit_days(world, leaves)
+    told["contracts"] = fate.contracts(world, risk, leaves, exits)
+    told = {name: fate.cut(name, told[name], exits) for name in TABLES}
     if kind.leaks:
-        tables = simulate_fate.touch_up(tables, world, exits)
-    tables = {name: _spell_out(table) for name, table in tables.items()}
+        told = fate.touch_up(told, world, exits)
+    told = {name: _spell_out(table) for name, table in told.items()}
     hazard = _hazard(world, risk, exits)
     facts = {"preset": preset, "seed": seed, **_span(calendar)}
     if change is not None:
         facts["drift"] = _drift(calendar, change)
-    return Company(tables, facts | _truth(kind, leaves, risk, calendar), hazard)
+    return Company(told, facts | _truth(kind, leaves, risk, calendar), hazard)
 
 
 def _preset(preset: str, accounts: int, months: int) -> Preset:
@@ -192,20 +192,20 @@ def _preset(preset: str, accounts: int, months: int) -> Preset:
 def _emit(world: World) -> dict[str, pd.DataFrame]:
     """All tables but the contracts, as if nobody ever left."""
     months = months_of(world.accounts, world.calendar)
-    users = simulate_usage.hire(world)
-    crew = simulate_usage.assemble(world, months, users)
+    users = usage.hire(world)
+    crew = usage.assemble(world, months, users)
     return {
-        "accounts": simulate_tables.accounts(world),
-        "users": simulate_usage.listed(world, users),
-        "usage": simulate_usage.usage(world, months, crew),
-        "surveys": simulate_tables.surveys(world, months, crew),
-        "csm_sentiment": simulate_tables.csm_sentiment(world, months),
-        "tickets": simulate_tables.tickets(world, months, crew),
-        "touchpoints": simulate_tables.touchpoints(world, months),
-        "invoices": simulate_tables.invoices(world),
-        "advocacy": simulate_tables.advocacy(world, months),
-        "objectives": simulate_tables.objectives(world, months),
-        "incidents": simulate_tables.incidents(world),
+        "accounts": tables.accounts(world),
+        "users": usage.listed(world, users),
+        "usage": usage.usage(world, months, crew),
+        "surveys": tables.surveys(world, months, crew),
+        "csm_sentiment": tables.csm_sentiment(world, months),
+        "tickets": tables.tickets(world, months, crew),
+        "touchpoints": tables.touchpoints(world, months),
+        "invoices": tables.invoices(world),
+        "advocacy": tables.advocacy(world, months),
+        "objectives": tables.objectives(world, months),
+        "incidents": tables.incidents(world),
     }
 
 
@@ -261,7 +261,7 @@ def _span(calendar: Calendar) -> dict[str, Any]:
 def _drift(calendar: Calendar, change: int) -> dict[str, Any]:
     """What becomes of the weights, and from which day; logged actions count twice from then on."""
     day = str(calendar.first_day[change].astype("datetime64[D]"))
-    weights = dict(zip(NAMES, simulate_life.drifted_weights().round(4).tolist(), strict=True))
+    weights = dict(zip(NAMES, life.drifted_weights().round(4).tolist(), strict=True))
     return {"from": day, "weights": weights, "doubled": "actions_per_active_day_28d"}
 
 
@@ -269,7 +269,7 @@ def _truth(kind: Preset, leaves: Ints, risk: Risk, calendar: Calendar) -> dict[s
     """Planted weights and goals, and how well one could do who knew the hazards."""
     weights = {m.name: float(m.weight) if kind.signal else 0.0 for m in PLANTED}
     dimensions = {d: sum(weights[m.name] for m in PLANTED if m.dimension == d) for d in DIMENSIONS}
-    reds, greens = simulate_life.ramps(np.arange(len(SEGMENTS)))
+    reds, greens = life.ramps(np.arange(len(SEGMENTS)))
     goals = {
         name: {
             segment: {
@@ -290,7 +290,7 @@ def _truth(kind: Preset, leaves: Ints, risk: Risk, calendar: Calendar) -> dict[s
         "dimensions": dimensions,
         "goals": goals,
         "null_metrics": [name for name, weight in weights.items() if not weight],
-        "leaks": simulate_fate.LEAKS if kind.leaks else [],
+        "leaks": fate.LEAKS if kind.leaks else [],
         "oracle": _oracle(risk.if_due[account, month], churned),
         "accounts": len(leaves),
         "renewals": len(churned),

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from features.metric import DIMENSIONS
-from features.simulate_accounts import Accounts, Bools, Calendar, Floats, Ints, Terms, stream
+from features.simulate.accounts import Accounts, Bools, Calendar, Floats, Ints, Terms, stream
 
 STATES = ("value", "relationship", "fit", "budget")
 YEARLY_CHURN = (0.25, 0.125, 0.06)

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from features.metric import DIMENSIONS
-from features.simulate_accounts import END, Bools, Ints, stream
-from features.simulate_life import PLANTED, Risk
-from features.simulate_world import DAY, NOT_YET, World, arr_of, codes, office_seconds, wait
+from features.simulate.accounts import END, Bools, Ints, stream
+from features.simulate.life import PLANTED, Risk
+from features.simulate.world import DAY, NOT_YET, World, arr_of, codes, office_seconds, wait
 
 
 def draw(risk: Risk, seed: int) -> Ints:

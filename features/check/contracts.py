@@ -6,8 +6,8 @@ import ibis
 import ibis.expr.types as ir
 
 from features import observations
-from features.probe import Probe, examples_of, one_row, run
-from features.report import Fault, share
+from features.check.probe import Probe, examples_of, one_row, run
+from features.check.report import Fault, share
 from features.settings import Settings
 from features.source import Source
 
@@ -29,11 +29,11 @@ def check_contracts(
         Its contracts have every required column.
     settings : Settings
     fates : Table
-        Contract terms whose outcome has been seen; from `features.learnable.fates`.
+        Contract terms whose outcome has been seen; from `features.check.learnable.fates`.
     today : date
     """
     contracts = source.tables["contracts"]
-    last = latest(contracts)
+    last = observations.final(contracts)
     faults = run("contracts", last, [_none_has_begun(last, today)])
     faults += run("contracts", *_overlaps(last))
     if {"outcome", "decided_at"} <= set(contracts.columns):
@@ -42,15 +42,6 @@ def check_contracts(
     if source.has_required("usage"):
         faults += _usage_outside(source.tables["usage"], last)
     return faults
-
-
-def latest(contracts: ir.Table) -> ir.Table:
-    """The newest revision of each contract."""
-    newest = ibis.row_number().over(
-        group_by="contract_id", order_by=[ibis.desc("known_at"), ibis.desc("start_date")]
-    )
-    ranked = contracts.mutate(revision=newest)
-    return ranked.filter(ranked.revision == 0).drop("revision")
 
 
 def _none_has_begun(last: ir.Table, today: date) -> Probe:

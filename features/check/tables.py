@@ -6,10 +6,10 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
+from features.check.probe import Probe, examples_of, one_row, run, table_fault
+from features.check.report import Fault, share
 from features.contract import SIGNALS, TABLES, Column, bounds
 from features.errors import did_you_mean
-from features.probe import Probe, examples_of, one_row, run, table_fault
-from features.report import Fault, share
 from features.source import ISO_TIME, OFFSET, Source, acceptable, conform_column
 
 FAR_AWAY = date(2100, 1, 1)

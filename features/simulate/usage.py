@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from features.simulate_accounts import END, Bools, Floats, Ints, is_weekend, stream
-from features.simulate_life import SHOCKS, Life
-from features.simulate_world import (
+from features.simulate.accounts import END, Bools, Floats, Ints, is_weekend, stream
+from features.simulate.life import SHOCKS, Life
+from features.simulate.world import (
     DAY,
     NOT_YET,
     Months,

@@ -7,11 +7,10 @@ import ibis
 import ibis.expr.types as ir
 
 from features import observations
-from features.check_contracts import NO_END, latest
-from features.check_table import lacks_offset
+from features.check.probe import count_rows, one_row
+from features.check.tables import lacks_offset
 from features.contract import DIMENSION_TABLES, TABLES
 from features.errors import TenureError
-from features.probe import count_rows, one_row
 from features.settings import Settings
 from features.source import Source
 
@@ -49,7 +48,7 @@ def summarise(
     rows: dict[str, int],
     today: date,
 ) -> dict[str, Any]:
-    """Say what can be learned: the summary of a `features.report.Report`.
+    """Say what can be learned: the summary of a `features.check.report.Report`.
 
     Parameters
     ----------
@@ -113,9 +112,8 @@ def _last_day(source: Source, settings: Settings, today: date) -> date:
 
 def _running(source: Source, day: date) -> ir.Table:
     """Contracts in force on a day."""
-    last = latest(source.tables["contracts"])
-    ends = last.end_date.fill_null(NO_END)
-    return last.filter(last.start_date <= ibis.date(day), ends > ibis.date(day))
+    last = observations.final(source.tables["contracts"])
+    return last.filter(observations.in_force(last, ibis.date(day)))
 
 
 def _enough(followed: dict[str, Any]) -> dict[str, Any]:

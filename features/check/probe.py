@@ -10,7 +10,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from features.report import Fault, Severity, share
+from features.check.report import Fault, Severity, share
 
 
 @dataclass(frozen=True)
