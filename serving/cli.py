@@ -170,7 +170,7 @@ def train(source: Source = None, config: Config = None, as_json: Json = False) -
     else:
         say(evaluate.to_text(trained.summary))
     if version is None:
-        raise no_skill(place)
+        raise no_skill(place, trained.summary["verdict"])
     say(f"\nRegistered as version {version}, the challenger.")
     then(f"tenure promote {version}", "let it serve")
 

@@ -123,7 +123,7 @@ class Demo:
         trained, version = place.train(terminal.track)
         say(evaluate.to_text(trained.summary))
         if version is None:
-            raise no_skill(place)
+            raise no_skill(place, trained.summary["verdict"])
         _step(4, "Promotion", "tenure promote: a version may serve unless it is worse.")
         say(tracking.promote(version).reason)
 

@@ -14,10 +14,14 @@ from serving.explain import Record
 
 POLL_SECONDS = 3.0
 """Between two looks at who is champion."""
+RETRY_SECONDS = 30.0
+"""After scores could not be computed: trying costs time, and the log would fill."""
 REFRESH_SECONDS = 3600.0
 """After so long the source is read again: its tables grow under a service that runs for weeks."""
 
 log = logging.getLogger("tenure.serving")
+
+_DEFECT = "The scores could not be computed; the service's log says why."
 
 
 @dataclass(frozen=True)
@@ -98,31 +102,44 @@ class Live:
         """End after the present look."""
         self._stopped.set()
 
-    def refresh(self) -> None:
-        """Look once, and compute the scores anew where they are of another model or too old."""
+    def refresh(self) -> float:
+        """Look once, and compute the scores anew where they are of another model or too old.
+
+        Returns
+        -------
+        float
+            Seconds after which to look again.
+        """
         try:
-            if self._outdated(self._champion()):
+            version = self._champion()
+        except TenureError as error:
+            return self._tell(str(error), POLL_SECONDS)
+        except Exception:
+            log.exception("The registry of models could not be asked.")
+            return self._tell(_DEFECT, RETRY_SECONDS)
+        try:
+            if self._outdated(version):
                 self._snapshot = self._compute()
                 self._computed_at = time.monotonic()
                 log.info("Scores of model version %s are served.", self._snapshot.version)
-            self._tell(None)
         except TenureError as error:
-            self._tell(str(error))
+            return self._tell(str(error), RETRY_SECONDS)
         except Exception:
             log.exception("The scores could not be computed.")
-            self._tell("The scores could not be computed; the service's log says why.")
+            return self._tell(_DEFECT, RETRY_SECONDS)
+        return self._tell(None, POLL_SECONDS)
 
     def _outdated(self, version: str) -> bool:
         if self._snapshot is None or self._snapshot.version != version:
             return True
         return time.monotonic() - self._computed_at > REFRESH_SECONDS
 
-    def _tell(self, problem: str | None) -> None:
+    def _tell(self, problem: str | None, again_after: float) -> float:
         if problem and problem != self.problem:
             log.warning(problem)
         self.problem = problem
+        return again_after
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            self.refresh()
-            self._stopped.wait(POLL_SECONDS)
+        while not self._stopped.wait(self.refresh()):
+            pass

@@ -82,7 +82,7 @@ def score(
     DataFrame of shape (n, 15)
         The score table without the labels that only the accounts table knows.
     """
-    features = features.reset_index(drop=True)
+    features = _read_by(model, features)
     points, base = model.points(features)
     probability = model.predict_proba(features)
     low, high = model.interval(features)
@@ -163,6 +163,12 @@ def write(table: pd.DataFrame, path: Path) -> None:
     """Write a score table to Parquet, CSV (lists as JSON text) or JSON, whole or not at all."""
     to_file = writer(path)
     write_aside(path, lambda aside: to_file(table, aside))
+
+
+def _read_by(model: "ChurnModel", features: pd.DataFrame) -> pd.DataFrame:
+    """Leave out metrics that came to the catalog after the model had learned."""
+    known = {"account_id", "as_of", "arr", "days_to_renewal"} | {f.name for f in model.features}
+    return features[[name for name in features if name in known]].reset_index(drop=True)
 
 
 def _labelled(scored: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:

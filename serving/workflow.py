@@ -75,10 +75,10 @@ class Workplace:
         return score.score_table(self.source, self.settings, model, str(info.version), day), info
 
 
-def no_skill(place: Workplace) -> TenureError:
+def no_skill(place: Workplace, verdict: str) -> TenureError:
     """Why a model was not registered."""
     return TenureError(
-        "No model was registered: this one predicts no better than the churn rate alone.",
+        f"No model was registered. {verdict}",
         f"`tenure check {place.source.url}` tells which signals are missing. "
         "The run is kept with its figures.",
     )
