@@ -53,6 +53,10 @@ def mean(values):
     return sum(told) / len(told) if told else NOTHING
 
 
+def ratio(a, b):
+    return a / b if a is not NOTHING and b else NOTHING
+
+
 def count(rows, everywhere, column, day, days):
     """Number of rows, or nothing where the table does not reach back over the days."""
     times = [row[column] for row in everywhere if not pd.isna(row[column])]
@@ -123,6 +127,7 @@ def tickets(own, known, day):
     users = [r for r in used if isinstance(r["user_id"], str)]
     active = count({r["user_id"] for r in users}, known["usage"], "occurred_at", day, 90)
     number = count(tickets_90d, known["tickets"], "opened_at", day, 90)
+    waiting = [age(row["opened_at"], day) for row in still_open]
 
     def hours(rows, until):
         return mean((row[until] - row["opened_at"]) / pd.Timedelta(hours=1) for row in rows)
@@ -131,14 +136,10 @@ def tickets(own, known, day):
         return [row[column] for row in rows if not pd.isna(row[column])]
 
     return {
-        "tickets_per_active_user_90d": NOTHING
-        if number is NOTHING or not active
-        else number / active,
+        "tickets_per_active_user_90d": ratio(number, active),
         "urgent_share_180d": mean(p == "urgent" for p in told(asked, "priority")),
         "open_tickets": count(still_open, known["tickets"], "opened_at", day, 90),
-        "oldest_open_ticket_days": max(
-            (age(r["opened_at"], day) for r in still_open), default=NOTHING
-        ),
+        "oldest_open_ticket_days": max(waiting, default=NOTHING),
         "first_contact_resolution_share_180d": mean(c == 1 for c in told(solved, "contacts")),
         "first_response_hours_180d": hours(answered, "first_response_at"),
         "resolution_hours_180d": hours(solved, "resolved_at"),
@@ -215,6 +216,7 @@ def advocacy(own, everywhere, day):
     year = [row for row in rows if lately(row["occurred_at"], day, 365)]
     strong = [row for row in year if row["kind"] in ("reference", "case_study", "review")]
     acts = count(year, everywhere, "occurred_at", day, 365)
+    ages = [age(row["occurred_at"], day) for row in rows]
 
     def answered(row):
         return row["sent_at"] if pd.isna(row["responded_at"]) else row["responded_at"]
@@ -233,9 +235,7 @@ def advocacy(own, everywhere, day):
     return {
         "advocacy_acts_365d": acts,
         "references_365d": count(strong, everywhere, "occurred_at", day, 365),
-        "days_since_last_advocacy": min(
-            (age(r["occurred_at"], day) for r in rows), default=NOTHING
-        ),
+        "days_since_last_advocacy": min(ages, default=NOTHING),
         "promoters_unasked": unasked,
     }
 

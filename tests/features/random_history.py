@@ -1,12 +1,21 @@
 """Random contract tables of some accounts, and the same tables with another future."""
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
 from histories import frame
 
+AS_OFS = [date(2025, 3, 1), date(2025, 6, 1), date(2025, 6, 8), date(2025, 12, 1)]
 FIRST, DAYS = pd.Timestamp("2024-06-01"), 700
+EDGES = pd.DatetimeIndex(
+    pd.Timestamp(as_of) - pd.Timedelta(days=days, seconds=before)
+    for as_of in AS_OFS
+    for days in (0, 7, 28, 90, 180, 365)
+    for before in (0, 1)
+)
+"""The first and the last second of the windows, and the seconds beside them."""
 ACCOUNTS = list("abcdefghij")
 PEOPLE = [f"{account}-{n}" for account in ACCOUNTS for n in range(4)]
 
@@ -20,12 +29,13 @@ class Draw:
     def size(self, most):
         return int(self.rng.integers(0, most))
 
-    def moments(self, n):
-        """Times in order, to the second, some of them midnights; the first may come late."""
-        first = int(self.rng.integers(0, 400))
-        seconds = self.rng.integers(first * 86400, DAYS * 86400, n)
-        seconds -= np.where(self.rng.random(n) < 0.15, seconds % 86400, 0)
-        return FIRST + pd.to_timedelta(np.sort(seconds), unit="s")
+    def moments(self, n, latest_start=400):
+        """Times in order, to the second, some on a window's edge; the first may come late."""
+        first = self.size(latest_start)
+        times = FIRST + pd.to_timedelta(self.rng.integers(first * 86400, DAYS * 86400, n), unit="s")
+        edges = EDGES[self.rng.integers(0, len(EDGES), n)]
+        moved = (self.rng.random(n) < 0.2) & (edges > FIRST + pd.Timedelta(days=first))
+        return pd.DatetimeIndex(np.sort(np.where(moved, edges, times)))
 
     def late(self, times):
         """When rows were known: mostly when they happened."""
@@ -132,7 +142,7 @@ def surveys(draw):
     return {
         "account_id": [person[0] for person in who],
         "user_id": draw.maybe(who),
-        "kind": draw.among(["nps", "csat", "ces"], n),
+        "kind": draw.among(["nps", "nps", "csat", "ces"], n),
         "score": [s if r or t else None for s, r, t in zip(score, responded, told, strict=True)],
         "sent_at": sent,
         "responded_at": responded,
@@ -199,8 +209,8 @@ def invoices(draw):
 
 
 def advocacy(draw):
-    n = draw.size(60)
-    when = draw.moments(n)
+    n = draw.size(30)
+    when = draw.moments(n, latest_start=150)
     kinds = ["reference", "case_study", "review", "referral", "community", "event"]
     return {
         "account_id": draw.among(ACCOUNTS, n),
@@ -212,7 +222,7 @@ def advocacy(draw):
 
 def objectives(draw):
     n = draw.size(150)
-    created = draw.moments(n)
+    created = draw.moments(n, latest_start=150)
     return {
         "objective_id": [f"o{i}" for i in range(n)],
         "account_id": draw.among(ACCOUNTS, n),
@@ -228,13 +238,13 @@ def objectives(draw):
 
 
 def incidents(draw):
-    n = draw.size(40)
-    began = draw.moments(n)
+    n = draw.size(60)
+    began = draw.moments(n, latest_start=150)
     return {
         "incident_id": [f"f{i}" for i in range(n)],
         "account_id": draw.maybe(draw.among(ACCOUNTS, n), 0.5),
         "started_at": began,
-        "ended_at": draw.after(began, 20),
+        "ended_at": draw.after(began, 60),
         "known_at": draw.late(began),
     }
 

@@ -1,7 +1,5 @@
 """Every metric against a naive loop, and no metric sees what was not yet known."""
 
-from datetime import date
-
 import naive
 import naive_dimensions
 import numpy as np
@@ -10,12 +8,11 @@ import pytest
 from histories import source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_history import random_history, with_another_future
+from random_history import AS_OFS, random_history, with_another_future
 
 from features import build, catalog
 from features.settings import Settings
 
-AS_OFS = [date(2025, 3, 1), date(2025, 6, 1), date(2025, 6, 8), date(2025, 12, 1)]
 TRAITS = ("segment", "industry", "region", "touch_model")
 
 
