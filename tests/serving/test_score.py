@@ -73,6 +73,24 @@ def test_coverage_of_a_model_that_moves_nothing_counts_inputs():
     assert score.coverage(inputs, still).tolist() == [1.0, 0.5]
 
 
+def test_a_metric_newer_than_the_model_is_left_out_and_a_missing_one_is_told(champion, use_store):
+    from features import catalog
+    from training import tracking
+
+    with pytest.MonkeyPatch.context() as patch:
+        use_store(patch, champion.store)
+        model, _ = tracking.load()
+    numbers = {each.name: [1.0] for each in model.features if each.kind == "number"}
+    words = {each.name: ["mid"] for each in model.features if each.kind == "category"}
+    keys = {"account_id": ["a"], "as_of": [pd.Timestamp("2026-01-01")]}
+    features = pd.DataFrame({**keys, **numbers, **words, "brand_new_28d": [1.0]})
+    now = pd.Timestamp("2026-01-02", tz="UTC")
+    row = score.score(features, model, catalog.metrics(), "1", now).iloc[0]
+    assert "brand_new_28d" not in {each["metric"] for each in row.drivers}
+    with pytest.raises(TenureError, match="active_days_28d"):
+        score.score(features.drop(columns="active_days_28d"), model, catalog.metrics(), "1", now)
+
+
 def test_json_keeps_every_digit(table, tmp_path):
     score.write(table, tmp_path / "scores.json")
     rows = json.loads((tmp_path / "scores.json").read_text())
