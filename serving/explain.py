@@ -145,6 +145,17 @@ def by_dimension(record: Record) -> list[dict[str, Any]]:
     return sorted(told, key=lambda entry: -abs(entry["points"]))
 
 
+def in_short(record: Record, most: int = 3) -> list[dict[str, Any]]:
+    """Tell the strongest dimensions of health, and then what the contract says.
+
+    A renewal that is near often moves the risk more than anything else. It is told, but it is
+    nothing that a team could act on, so it does not take a reason's place.
+    """
+    told = [entry for entry in by_dimension(record) if direction(entry["points"]) != "leaves"]
+    health = [entry for entry in told if entry["dimension"] != CONTEXT]
+    return health[:most] + [entry for entry in told if entry["dimension"] == CONTEXT]
+
+
 def dimension_label(name: str) -> str:
     """Name a dimension for people.
 

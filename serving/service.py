@@ -23,7 +23,7 @@ def champion() -> str:
     """Version of the model that should serve now."""
     from training import tracking
 
-    return str(tracking.info().version)
+    return str(tracking.version())
 
 
 def compute() -> Snapshot:

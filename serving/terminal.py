@@ -38,8 +38,7 @@ def accounts(rows: Sequence[Mapping[str, Any]]) -> str:
         told = [
             f"        {explain.signed_points(entry['points']):>6}  "
             f"{explain.dimension_label(entry['dimension'])}: {entry['drivers'][0]['sentence']}"
-            for entry in explain.by_dimension(row)[:3]
-            if explain.direction(entry["points"]) != "leaves"
+            for entry in explain.in_short(row)
         ]
         head = (
             f"{explain.percent(row['churn_probability']):>5}  {row['name'] or row['account_id']}"

@@ -244,7 +244,7 @@ def _templates() -> Environment:
         "url": lambda account_id: "/accounts/" + quote(account_id, safe=""),
     }
     environment.globals |= {
-        "by_dimension": explain.by_dimension,
+        "in_short": explain.in_short,
         "quantity": explain.quantity,
     }
     return environment

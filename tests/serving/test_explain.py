@@ -61,6 +61,19 @@ def test_dimensions_come_by_weight_and_their_drivers_by_direction():
     ]
 
 
+def test_in_short_health_comes_before_the_contract_and_nothing_is_hidden():
+    record = {
+        "dimension_points": {"breadth": 0.03, "depth": -0.08, "support": 0.0, "context": 0.4},
+        "drivers": [driver("context", 0.4, "soon"), driver("depth", -0.08, "deep")],
+    }
+    told = [entry["dimension"] for entry in explain.in_short(record)]
+    assert told == ["depth", "breadth", "context"]
+    assert [entry["dimension"] for entry in explain.in_short(record, most=1)] == [
+        "depth",
+        "context",
+    ]
+
+
 def test_an_account_is_told_whole(scored):
     from serving import score
 
