@@ -58,6 +58,13 @@ class Every(StrEnum):
     month = "month"
 
 
+class Lang(StrEnum):
+    """A language in which metrics are told."""
+
+    en = "en"
+    de = "de"
+
+
 def main() -> None:
     """Run a command; what the data, the settings or the model forbid ends with exit code 1."""
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -89,9 +96,9 @@ def check(source: Source = None, config: Config = None, as_json: Json = False) -
     else:
         say(report.to_text())
     if report.errors:
-        then(f"tenure check {place.source.url}", "once the errors are corrected")
+        then("check", place.source.url, why="once the errors are corrected", config=config)
         raise typer.Exit(1)
-    then(f"tenure train {place.source.url}", "learn from it")
+    then("train", place.source.url, why="learn from it", config=config)
 
 
 @app.command()
@@ -133,28 +140,39 @@ def features(
     table = build.feature_table(place.source, place.settings, days)
     write_aside(out, lambda path: table.to_parquet(path, index=False))
     say(f"{len(table):,} rows of {table.shape[1] - 2} features on {len(days)} days: {out}")
-    then(f"tenure train {place.source.url}", "learn from it")
+    then("train", place.source.url, why="learn from it", config=config)
 
 
 @app.command()
-def metrics(as_json: Json = False) -> None:
+def metrics(
+    lang: Annotated[Lang, typer.Option(help="Language of labels and sentences.")] = Lang.en,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
     """List every metric there is, with its definition."""
-    from features import catalog
+    from features import catalog, settings
     from serving import explain
 
-    known = catalog.metrics().values()
-    names = ("name", "dimension", "label", "unit", "healthy", "formula", "needs")
+    known = catalog.metrics(settings.load(config)).values()
+    names = ("name", "dimension", "unit", "healthy", "actionable", "formula", "needs")
     if as_json:
-        print(json.dumps([{name: getattr(each, name) for name in names} for each in known]))
+        rows = [
+            {name: getattr(each, name) for name in names}
+            | {"label": each.called(lang.value), "sentence": each.said("…", lang.value)}
+            for each in known
+        ]
+        print(json.dumps(rows))
         return
     dimension = ""
     for each in known:
         if each.dimension != dimension:
             dimension = each.dimension
             print(f"\n{explain.dimension_label(dimension)}")
-        better = f" ({each.healthy} is healthy)" if each.healthy else ""
-        print(f"  {each.name}{better}\n      {each.formula}")
-    then("tenure check SOURCE", "see which of them your tables can tell")
+        notes = [f"{each.healthy} is healthy"] if each.healthy else []
+        notes += ["actionable"] if each.actionable else []
+        noted = f" ({', '.join(notes)})" if notes else ""
+        print(f"  {each.name}: {each.called(lang.value)}{noted}\n      {each.formula}")
+    then("check", "SOURCE", why="see which of them your tables can tell")
 
 
 @app.command()
@@ -172,7 +190,7 @@ def train(source: Source = None, config: Config = None, as_json: Json = False) -
     if version is None:
         raise no_skill(place, trained.summary["verdict"])
     say(f"\nRegistered as version {version}, the challenger.")
-    then(f"tenure promote {version}", "let it serve")
+    then("promote", version, why="let it serve")
 
 
 @app.command()
@@ -192,7 +210,7 @@ def evaluate(
         return
     say(f"Version {info.version}, trained {info.trained_at:%Y-%m-%d %H:%M} UTC\n")
     say(evaluation.to_text(info.summary))
-    then(f"tenure promote {info.version}", "let it serve, if it does not yet")
+    then("promote", info.version, why="let it serve, if it does not yet")
 
 
 @app.command()
@@ -205,7 +223,7 @@ def promote(
 
     decision = tracking.promote(version, force)
     say(decision.reason)
-    then("tenure score SOURCE --out scores.csv", "or tenure serve SOURCE")
+    then("score", "SOURCE", "--out", "scores.csv", why="everybody's risk, with its drivers")
 
 
 @app.command()
@@ -233,7 +251,7 @@ def score(
         f"model version {info.version}: {out}"
     )
     riskiest = table["account_id"].iloc[0]
-    then(f"tenure explain {place.source.url} {riskiest}", "why the riskiest is at risk")
+    then("explain", place.source.url, riskiest, why="why the riskiest is at risk", config=config)
 
 
 @app.command()
@@ -268,7 +286,7 @@ def explain(
     else:
         window = info.settings["observations"]
         print(words.to_text(row, words.window(window["lead_days"], window["horizon_days"])))
-    then(f"tenure serve {place.source.url}", "see all accounts on a page")
+    then("serve", place.source.url, why="see all accounts on a page", config=config)
 
 
 @app.command()
@@ -302,7 +320,7 @@ def simulate(
     company = simulation.simulate(accounts, months, seed, preset)
     simulation.write(company, folder, "csv" if csv else "parquet")
     say(f"{accounts:,} accounts over {months} months: {folder}")
-    then(f"tenure check {folder}", "see what is there")
+    then("check", folder, why="see what is there")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class Demo:
         self._train(place)
         self._score(place)
         if port is None:
-            terminal.then("tenure demo", "the same, ending with a page")
+            terminal.then("demo", why="the same, ending with a page")
             return 0
         _step(6, "The page", "tenure serve: the same scores for people, and for programs at /v1.")
         return Server(None, "127.0.0.1", port, self.config).run()
@@ -136,8 +137,8 @@ class Demo:
         print(terminal.accounts(score.records(table.head(SHOWN))), flush=True)
         say(
             f"\nTo try the commands on it yourself:\n"
-            f"  export MLFLOW_TRACKING_URI={os.environ['MLFLOW_TRACKING_URI']}\n"
-            f"  tenure explain {self.company} {table['account_id'].iloc[0]}"
+            f"  export MLFLOW_TRACKING_URI={shlex.quote(os.environ['MLFLOW_TRACKING_URI'])}\n"
+            f"  {terminal.typed('explain', self.company, table['account_id'].iloc[0])}"
         )
 
 

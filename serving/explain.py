@@ -7,11 +7,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from features.metric import CONTEXT, Metric
+from features.metric import CONTEXT, Language, Metric
 
 Record = Mapping[str, Any]
 """One row of the score table as plain values (see `serving.score.records`)."""
 
+_NO_DATA: dict[Language, str] = {"en": "no data", "de": "keine Daten"}
 _SAID_BY_THE_LABEL = {"", "share", "doublings", "currency", "count", "ratio"}
 
 
@@ -103,12 +104,26 @@ def direction(points: float) -> Literal["raises", "lowers", "leaves"]:
     return "raises" if said.startswith("+") else "lowers"
 
 
-def sentence(metric: Metric, value: float | str | None) -> str:
+def sentence(metric: Metric, value: float | str | None, language: Language = "en") -> str:
     """Say what a metric shows of one account, in the words of its own definition."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return f"{metric.label}: no data"
-    said = value if isinstance(value, str) else number(value, metric.unit)
-    return metric.sentence.format(value=said)
+        return f"{metric.called(language)}: {_NO_DATA[language]}"
+    if isinstance(value, str):
+        return metric.said(value, language)
+    said = number(value, metric.unit)
+    return metric.said(in_german(said) if language == "de" else said, language)
+
+
+def in_german(said: str) -> str:
+    """Write an English number the German way.
+
+    Examples
+    --------
+    >>> in_german("12,346"), in_german("2.5"), in_german("<1%"), in_german("a factor of 8")
+    ('12.346', '2,5', '<1 %', 'den Faktor 8')
+    """
+    swapped = said.translate(str.maketrans(",.", ".,"))
+    return swapped.replace("%", " %").replace("a factor of", "den Faktor")
 
 
 def raising(drivers: Iterable[Mapping[str, Any]], most: int = 3) -> list[Mapping[str, Any]]:

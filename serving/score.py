@@ -51,7 +51,7 @@ def score_table(
         (dict), base_probability, model_version, scored_at (UTC).
     """
     features = build.feature_table(source, settings, [as_of])
-    scored = score(features, model, catalog.metrics(), version, datetime.now(UTC))
+    scored = score(features, model, catalog.metrics(settings), version, datetime.now(UTC))
     return _labelled(scored, source.tables["accounts"].to_pandas())
 
 

@@ -40,7 +40,7 @@ def compute() -> Snapshot:
 live = Live(champion, compute)
 
 
-@bentoml.service(name="tenure", workers=1)
+@bentoml.service(name="tenure", workers=1, logging={"access": {"enabled": False}})
 @bentoml.asgi_app(create_app(live), path="/")
 class Tenure:
     """Which customers are likely to leave, and what tells so."""

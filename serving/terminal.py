@@ -1,7 +1,10 @@
 """What the commands say and how they show that they work. All of it goes to stderr."""
 
+import os
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -12,9 +15,22 @@ def say(text: str = "") -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def then(command: str, why: str) -> None:
+def typed(*words: object, config: Path | None = None) -> str:
+    """Write a command as it is to be typed here: `./run` says how it was called itself.
+
+    Examples
+    --------
+    >>> typed("check", "my data")
+    "tenure check 'my data'"
+    """
+    options = ["--config", config] if config else []
+    command = os.environ.get("TENURE_CALLED_AS", "tenure")
+    return f"{command} {shlex.join(str(word) for word in [*words, *options])}"
+
+
+def then(*words: object, why: str, config: Path | None = None) -> None:
     """Name the next useful command."""
-    say(f"\nNext: {command}    {why}")
+    say(f"\nNext: {typed(*words, config=config)}    {why}")
 
 
 def track(items: Sequence[T], description: str) -> Iterable[T]:

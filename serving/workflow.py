@@ -36,6 +36,7 @@ class Workplace:
                 "No source is named.",
                 "Give a folder or a .duckdb file as SOURCE, or set [source] url in tenure.toml.",
             )
+        catalog.metrics(chosen)  # a fault in own metrics is told before any work
         return cls(source.connect(named, chosen), chosen)
 
     @classmethod
@@ -59,7 +60,7 @@ class Workplace:
         """Learn, keep the run, and register the model if it has skill."""
         from training import pipeline, tracking
 
-        metrics = catalog.metrics()
+        metrics = catalog.metrics(self.settings)
         table = build.training_table(self.source, self.settings)
         trained = pipeline.train(table, self.settings, metrics, track)
         return trained, tracking.log(trained, self.settings, metrics)

@@ -146,7 +146,7 @@ def _signing_days(u: Floats, earliest: Ints, before: Ints) -> Ints:
     date = np.arange(first, END).astype("datetime64[D]")
     month = date.astype("datetime64[M]")
     number = month.astype(np.int64) % 12 + 1
-    to_end = ((month + 1).astype("datetime64[D]") - date).astype(np.int64)
+    to_end = ((month + np.timedelta64(1, "M")).astype("datetime64[D]") - date).astype(np.int64)
     weight = np.where(is_weekend(np.arange(first, END)), 0.15, 1.0)
     weight *= np.where((to_end <= 4) & (number % 3 == 0), np.where(number == 12, 7.0, 4.0), 1.0)
     weight *= np.where(date == month.astype("datetime64[D]"), 2.5, 1.0)

@@ -259,7 +259,7 @@ def _quantities(
     mean = (actions * effort.days / np.maximum(effort.sessions, 1))[entry]
     luck = np.exp(0.5 * rng.standard_normal(len(entry)) - 0.125)
     quantity = 1.0 + rng.poisson((mean * luck - 1).clip(0.1, None))
-    return np.where(day >= world.actions_counted_twice_from, 2 * quantity, quantity)
+    return np.asarray(np.where(day >= world.actions_counted_twice_from, 2 * quantity, quantity))
 
 
 def _durations(

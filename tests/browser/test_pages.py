@@ -14,6 +14,7 @@ from serving.web import PAGE_ROWS, create_app
 
 pytestmark = pytest.mark.browser
 
+HOW_TO_GET_IT = "on Debian or Ubuntu: apt-get install chromium libatomic1"
 CHROMIUM = shutil.which("chromium")
 
 
@@ -46,15 +47,19 @@ def url(scored, rows) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None:
-        pytest.skip("no browser here; on Debian or Ubuntu: apt-get install chromium")
+        pytest.skip(f"no browser here; {HOW_TO_GET_IT}")
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
+    try:
+        playwright = sync_playwright().start()
+    except Exception as error:
+        pytest.skip(f"Playwright's driver does not start ({error}); {HOW_TO_GET_IT}")
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+    )
+    yield browser
+    browser.close()
+    playwright.stop()
 
 
 @pytest.fixture

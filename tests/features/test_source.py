@@ -290,7 +290,7 @@ def test_two_files_of_one_name_are_not_chosen_between(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://host/db", "sources of the kind 'postgresql' cannot be read"),
+        ("mysql://me:hush@host/db", "mysql://me@host/db: sources of the kind 'mysql' cannot be"),
         ("nowhere", "there is no such file or folder"),
         ("single.csv", "a single file of this kind is no source"),
         ("empty", "holds no .csv, .csv.gz or .parquet file"),

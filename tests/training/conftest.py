@@ -20,6 +20,7 @@ def metric(name: str, healthy: str | None, kind: str = "number") -> Metric:
         label=name,
         unit="count",
         healthy=healthy,
+        actionable=True,
         formula=name,
         sentence="{value}",
         needs=(),

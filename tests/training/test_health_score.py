@@ -1,0 +1,420 @@
+"""What the health score promises: points that add up, strict monotony, honesty about evidence."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features import catalog
+from features.errors import TenureError
+from features.metric import Metric
+from training import ramp
+from training.evaluate import auc
+from training.health_score import CHURNS_PER_SIDE, PORTFOLIO, HealthScore
+
+Panel = Callable[..., pd.DataFrame]
+
+
+_ANY = catalog.metrics()["active_days_28d"]
+
+
+def _metric(name: str, dimension: str, healthy: str | None) -> Metric:
+    kind = "category" if name == "segment" else "number"
+    return replace(_ANY, name=name, dimension=dimension, healthy=healthy, kind=kind)
+
+
+METRICS = {
+    each.name: each
+    for each in (
+        _metric("segment", "context", None),
+        _metric("term_days", "context", None),
+        _metric("days", "frequency", "high"),
+        _metric("share", "breadth", "high"),
+        _metric("delay", "commercial", "low"),
+        _metric("nothing", "support", "low"),
+        _metric("answered", "sentiment", "high"),
+        _metric("constant", "depth", "high"),
+        _metric("empty", "depth", "high"),
+    )
+}
+GOALS = {"small": 8.0, "large": 14.0}
+"""Planted goals of ``days``."""
+
+
+def company(accounts: int, rate: float = 0.25, seed: int = 0) -> pd.DataFrame:
+    """Three monthly looks at one renewal of each account; who leaves is drawn from known ramps.
+
+    ``days`` counts 3, ``share`` 1.5 and ``delay`` 1.5 in log-odds; ``nothing`` counts for nothing;
+    whoever does not answer is at more risk, whatever ``answered`` says.
+    """
+    rng = np.random.default_rng(seed)
+    segment = rng.choice(["small", "large"], size=accounts)
+    state = rng.standard_normal(accounts)
+
+    def sign_of(strength: float) -> np.ndarray:
+        return strength * state + np.sqrt(1 - strength**2) * rng.standard_normal(accounts)
+
+    goal = np.array([GOALS[each] for each in segment])
+    days = (goal + 1 + 3 * sign_of(0.6)).clip(0).round(1)
+    share = 1 / (1 + np.exp(-sign_of(0.6)))
+    delay = np.exp(2 - sign_of(0.6))
+    lost = 3 * (1 - ((days - goal + 2) / 4).clip(0, 1))
+    lost += 1.5 * (1 - ((share - 0.2) / 0.4).clip(0, 1))
+    lost += 1.5 * (1 - ((delay - 20) / -15).clip(0, 1))
+    silent = rng.random(accounts) < 0.4
+    odds = lost + 1.0 * silent
+    low, high = -20.0, 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        mean = (1 / (1 + np.exp(-(odds + middle)))).mean()
+        low, high = (middle, high) if mean < rate else (low, middle)
+    churned = rng.random(accounts) < 1 / (1 + np.exp(-(odds + low)))
+    one = pd.DataFrame({
+        "account_id": [f"A{n:05}" for n in range(accounts)],
+        "segment": segment,
+        "term_days": 365.0,
+        "days": days,
+        "share": share,
+        "delay": delay,
+        "nothing": rng.exponential(size=accounts) - 0.5 * state,
+        "answered": np.where(silent, np.nan, rng.integers(0, 11, accounts)),
+        "constant": 1.0,
+        "empty": np.nan,
+        "churned": churned,
+        "due": True,
+        "renewal_date": pd.Timestamp("2025-04-01"),
+        "weight": 1.0,
+    })  # fmt: skip
+    looks = pd.to_datetime(["2025-01-01", "2025-02-01", "2025-03-01"])
+    return pd.concat([one.assign(as_of=day) for day in looks], ignore_index=True)
+
+
+def fit(table: pd.DataFrame, **options: int) -> HealthScore:
+    return HealthScore.fit(table, table["churned"], table["weight"], METRICS, **options)
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return company(3000)
+
+
+@pytest.fixture(scope="module")
+def score(table: pd.DataFrame) -> HealthScore:
+    return fit(table)
+
+
+def test_planted_weights_and_goals_are_found(score: HealthScore) -> None:
+    weight = {metric.name: metric.weight for metric in score.metrics}
+    assert score.learned == "metrics"
+    assert sum(weight.values()) == pytest.approx(100)
+    assert weight["days"] == pytest.approx(50, abs=8)
+    assert weight["share"] == pytest.approx(25, abs=8)
+    assert weight["delay"] == pytest.approx(25, abs=8)
+    assert weight["nothing"] < 6
+    assert weight["answered"] < 6
+    goals = score.goals_.set_index(["metric", "segment"])
+    for segment, planted in GOALS.items():
+        row = goals.loc[("days", segment)]
+        assert row["goal"] == pytest.approx(planted, abs=0.8)
+        assert row["low"] < planted < row["high"]
+        assert row["red"] < row["goal"] < row["green"]
+        assert row["enough"]
+    late = goals.loc[("delay", PORTFOLIO)]
+    assert late["red"] > late["goal"] > late["green"]
+    assert late["goal"] == pytest.approx(12.5, abs=3)
+
+
+def test_silence_tells_and_costs_no_points(score: HealthScore, table: pd.DataFrame) -> None:
+    answered = next(metric for metric in score.metrics if metric.name == "answered")
+    assert answered.log_odds_missing > 0.4
+    rows = table.head(1).assign(answered=10.0)
+    silent = rows.assign(answered=np.nan)
+    assert score.risk(silent)[0] > score.risk(rows)[0]
+    assert score.contributions(silent)["answered"].iloc[0] == 0.0
+    assert score.score(silent)["coverage"].iloc[0] == pytest.approx(1 - answered.weight / 100)
+
+
+def test_points_lost_add_up(score: HealthScore, table: pd.DataFrame) -> None:
+    told = score.score(table)
+    lost = score.contributions(table)
+    assert told["health"].between(0, 100).all()
+    assert (lost >= 0).all(axis=None)
+    np.testing.assert_allclose(lost.sum(axis=1), 100 - told["health"], atol=1e-9)
+    assert list(lost.index) == list(table.index)
+
+
+def test_health_is_the_weighted_mean_of_what_is_known(score: HealthScore) -> None:
+    row = pd.DataFrame({
+        "segment": ["small"], "days": [8.5], "share": [0.3], "delay": [np.nan],
+        "nothing": [np.nan], "answered": [np.nan],
+    })  # fmt: skip
+    by_name = {metric.name: metric for metric in score.metrics}
+    expected = weights = 0.0
+    for name in ("days", "share"):
+        metric = by_name[name]
+        goal = next(each for each in metric.segments if each.segment == "small")
+        h = np.clip((row[name].iloc[0] - goal.red) / (goal.green - goal.red), 0, 1)
+        expected += metric.weight * h
+        weights += metric.weight
+    told = score.score(row).iloc[0]
+    assert told["health"] == pytest.approx(100 * expected / weights)
+    assert told["coverage"] == pytest.approx(weights / 100)
+
+
+def test_nothing_known_is_no_health(score: HealthScore, table: pd.DataFrame) -> None:
+    blank = table.head(2).assign(**{metric.name: np.nan for metric in score.metrics})
+    told = score.score(blank)
+    assert told["health"].isna().all()
+    assert (told["coverage"] == 0).all()
+    assert score.contributions(blank).isna().all(axis=None)
+    assert np.isfinite(score.risk(blank)).all()
+
+
+def test_an_unknown_segment_has_the_portfolios_goals(
+    score: HealthScore, table: pd.DataFrame
+) -> None:
+    rows = table.head(5)
+    elsewhere = score.score(rows.assign(segment="new"))
+    pd.testing.assert_frame_equal(elsewhere, score.score(rows.drop(columns="segment")))
+    assert score.score(rows.assign(segment=None))["health"].equals(elsewhere["health"])
+
+
+value = st.floats(allow_nan=False, allow_infinity=True, width=32)
+known = {
+    "days": st.floats(0, 30),
+    "share": st.floats(0, 1),
+    "delay": st.floats(0, 1e4),
+    "nothing": value,
+    "answered": st.floats(0, 10),
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_better_is_never_worse(score: HealthScore, data: st.DataObject) -> None:
+    account = {
+        name: data.draw(st.one_of(values, st.just(np.nan)), label=name)
+        for name, values in known.items()
+    }
+    name = data.draw(st.sampled_from(sorted(known)))
+    worse, better = sorted(data.draw(st.tuples(known[name], known[name])))
+    if METRICS[name].healthy == "low":
+        worse, better = better, worse
+    rows = pd.DataFrame([{**account, name: worse}, {**account, name: better}])
+    rows["segment"] = data.draw(st.sampled_from(["small", "large", "new"]))
+    told = score.score(rows)["health"]
+    lost = score.contributions(rows)[name]
+    risk = score.risk(rows)
+    assert risk[1] <= risk[0]
+    if told.notna().all():  # else all that is known counts for nothing
+        assert told[1] >= told[0]
+        assert lost[1] <= lost[0]
+        assert 0 <= told[0] <= 100
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10_000), accounts=st.integers(60, 500), backwards=st.booleans())
+def test_monotone_whatever_was_learned(seed: int, accounts: int, backwards: bool) -> None:
+    """Even where the data say the contrary, or next to nothing."""
+    table = company(accounts, seed=seed)
+    if backwards:
+        table["churned"] = ~table["churned"]
+    learned = fit(table, refits=2)
+    rng = np.random.default_rng(seed)
+    before = table.sample(50, random_state=seed)
+    for metric in learned.metrics:
+        step = rng.exponential(5, len(before)) * rng.integers(0, 2, len(before))
+        up = 1 if METRICS[metric.name].healthy == "high" else -1
+        after = before.assign(**{metric.name: before[metric.name] + up * step})
+        rose = learned.score(after)["health"] - learned.score(before)["health"]
+        assert (rose.dropna() >= 0).all()
+        if learned.learned != "nothing":
+            assert (learned.risk(after) <= learned.risk(before)).all()
+
+
+def test_the_scorecard_predicts_and_is_calibrated(score: HealthScore) -> None:
+    later = company(4000, seed=9)
+    risk = score.risk(later)
+    assert auc(risk, later["churned"]) > 0.72
+    assert auc(-score.score(later)["health"], later["churned"]) > 0.70
+    assert risk.mean() == pytest.approx(later["churned"].mean(), abs=0.03)
+    top = risk > np.quantile(risk, 0.8)
+    assert risk[top].mean() == pytest.approx(later["churned"][top].mean(), abs=0.06)
+
+
+def test_evidence_counts_accounts_once(score: HealthScore, table: pd.DataFrame) -> None:
+    goals = score.goals_
+    days = goals[(goals["metric"] == "days") & (goals["segment"] == "small")].iloc[0]
+    small = table[(table["segment"] == "small") & (table["as_of"] == "2025-03-01")]
+    below = small[small["days"] < days["goal"]]
+    assert days["accounts_below"] == len(below)
+    assert days["churned_below"] == below["churned"].sum()
+    assert days["accounts_below"] + days["accounts_above"] == len(small)
+    assert days["churn_rate_below"] == pytest.approx(below["churned"].mean())
+    assert days["lead_days"] == 90
+
+
+def test_a_segment_with_few_churns_gets_the_portfolios_goal(table: pd.DataFrame) -> None:
+    large = table["account_id"].isin(
+        table.loc[(table["segment"] == "large") & table["churned"], "account_id"].unique()[25:]
+    )
+    learned = fit(table[~large], refits=10)
+    goals = learned.goals_.set_index(["metric", "segment"])
+    for name in ("days", "share", "delay"):
+        row = goals.loc[(name, "large")]
+        assert not row["enough"]
+        assert min(row["churned_below"], row["churned_above"]) < CHURNS_PER_SIDE
+    for metric in learned.metrics:
+        for goal in metric.segments:
+            assert (goal.accounts_below + goal.accounts_above) > 0
+
+
+@pytest.mark.parametrize(
+    ("accounts", "learned"), [(150, "nothing"), (500, "dimensions"), (1200, "metrics")]
+)
+def test_as_much_is_learned_as_the_churns_bear(accounts: int, learned: str) -> None:
+    score = fit(company(accounts), refits=4)
+    assert score.learned == learned
+    assert score.metrics[0].low is None if learned == "nothing" else score.metrics[0].low >= 0
+    if learned != "metrics":
+        assert not score.goals_["enough"].any()
+        assert score.goals_["low"].isna().all()
+    if learned == "nothing":
+        assert [d.weight for d in score.dimensions] == pytest.approx([20.0] * 5)
+        with pytest.raises(TenureError, match="too few to learn a risk"):
+            score.risk(company(20))
+
+
+def test_metrics_of_a_dimension_share_equally_where_churns_are_few() -> None:
+    table = company(500)
+    twins = {**METRICS, "answered": replace(METRICS["answered"], dimension="frequency")}
+    score = HealthScore.fit(table, table["churned"], table["weight"], twins, refits=3)
+    assert score.learned == "dimensions"
+    weight = {metric.name: metric.weight for metric in score.metrics}
+    assert weight["days"] == pytest.approx(weight["answered"])
+    assert weight["days"] != pytest.approx(weight["share"])
+
+
+def test_looks_at_one_renewal_weigh_one_renewal(table: pd.DataFrame) -> None:
+    once = table[table["as_of"] == "2025-03-01"]
+    thrice = fit(table, refits=0)
+    alone = fit(once, refits=0)
+    for left, right in zip(thrice.metrics, alone.metrics, strict=True):
+        assert left.weight == pytest.approx(right.weight, abs=0.5)
+        assert left.portfolio.goal == pytest.approx(right.portfolio.goal, rel=0.05)
+
+
+def test_rows_not_due_only_tell_the_lead(table: pd.DataFrame) -> None:
+    early = table[table["as_of"] == "2025-01-01"].assign(
+        as_of=pd.Timestamp("2024-10-01"), due=False, churned=False
+    )
+    learned, plain = fit(pd.concat([early, table]), refits=0), fit(table, refits=0)
+    assert [m.weight for m in learned.metrics] == [m.weight for m in plain.metrics]
+    assert plain.metrics[0].portfolio.lead_days == 90
+    assert learned.metrics[0].portfolio.lead_days == 182
+
+
+def test_what_cannot_be_used_is_left_out_and_said(score: HealthScore) -> None:
+    assert score.left_out == {
+        "constant": "1 everywhere",
+        "empty": "known of 0 observations only",
+    }
+
+
+def test_json_there_and_back(score: HealthScore, table: pd.DataFrame) -> None:
+    text = score.to_json()
+    again = HealthScore.from_json(text)
+    assert again == score
+    assert again.to_json() == text
+    assert again.risk(table).tolist() == score.risk(table).tolist()
+
+
+def test_weights_in_the_words_of_the_design(score: HealthScore) -> None:
+    told = score.weights_
+    json.dumps(told, allow_nan=False)
+    assert set(told["dimensions"]["frequency"]) == {"weight", "low", "high"}
+    days = told["metrics"]["days"]
+    assert {"dimension", "weight", "low", "high", "goals"} <= days.keys()
+    promised = (
+        "segment goal red green low high accounts_below churned_below accounts_above "
+        "churned_above enough"
+    )
+    assert set(promised.split()) <= days["goals"][0].keys()
+    assert {goal["segment"] for goal in days["goals"]} == {"small", "large", PORTFOLIO}
+    assert days["low"] <= days["weight"] <= days["high"]
+
+
+def test_the_same_seed_gives_the_same_score() -> None:
+    table = company(900)
+    assert fit(table, refits=3, seed=1) == fit(table, refits=3, seed=1)
+    order = np.random.default_rng(0).permutation(len(table))
+    shuffled = fit(table.iloc[order], refits=0)
+    for left, right in zip(fit(table, refits=0).metrics, shuffled.metrics, strict=True):
+        assert left.weight == pytest.approx(right.weight, abs=0.1)
+
+
+def test_the_panel_of_monthly_looks(make_panel: Panel, metrics: dict[str, Metric]) -> None:
+    table = make_panel(800, months=24)
+    score = HealthScore.fit(table, table["churned"], table["weight"], metrics, refits=5)
+    assert {metric.name for metric in score.metrics} == {"usage", "tickets", "nps"}
+    due = table[table["due"]]
+    assert auc(score.risk(due), due["churned"]) > 0.7
+
+
+def test_faults_are_told(score: HealthScore, table: pd.DataFrame) -> None:
+    with pytest.raises(TenureError, match=r"needs 1 of its 5 metrics.*share"):
+        score.score(table.drop(columns="share"))
+    with pytest.raises(TenureError, match="'days' must be numbers; 1 of 2"):
+        score.score(table.head(2).astype({"days": object}).replace({"days": {7.0: "x"}}).assign(
+            days=[7.0, "many"]
+        ))  # fmt: skip
+    with pytest.raises(TenureError, match="None of the metrics"):
+        fit(table[["account_id", "segment", "constant", "churned", "weight"]])
+
+
+def test_no_lightgbm_is_needed() -> None:
+    code = "import sys, training.health_score; assert 'lightgbm' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_gradient_is_the_slope_of_the_loss() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 3))
+    X[rng.random(X.shape) < 0.2] = np.nan
+    segment = rng.integers(0, 2, 200)
+    linear = (segment[:, None] == np.arange(2)).astype(float)
+    problem = ramp.Problem(
+        ramp.Cells.of(X, segment, most=20),
+        linear,
+        rng.integers(0, 2, 200).astype(float),
+        rng.random(200),
+        np.array([0, 0, 1]),
+        segments=2,
+    )
+    assumed = ramp.Assumed.before(problem).drawn(problem, rng)
+    precision = problem.precision()
+    start = assumed.ramps.vector() + 0.1 * rng.random(assumed.ramps.vector().size)
+
+    def value(vector: np.ndarray) -> float:
+        return ramp.loss(problem, assumed, precision, assumed.ramps.like(vector), ramp.SOFT)[0]
+
+    slope = ramp.loss(problem, assumed, precision, assumed.ramps.like(start), ramp.SOFT)[1]
+    step = 1e-6 * np.eye(len(start))
+    measured = [(value(start + e) - value(start - e)) / 2e-6 for e in step]
+    np.testing.assert_allclose(slope.vector(), measured, rtol=1e-4, atol=1e-5)
+
+
+def test_cells_hold_every_row_once_per_metric() -> None:
+    X = np.array([[1.0, np.nan], [2.0, 5.0], [1.0, 5.0]])
+    cells = ramp.Cells.of(X, np.array([0, 0, 1]))
+    member = cells.member.toarray()
+    assert (member.sum(axis=1) == 2).all()
+    assert cells.x.tolist() == [1.0, 2.0, 1.0, 5.0, 5.0]
+    assert member[0, -1] == 1
