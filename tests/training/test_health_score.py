@@ -110,7 +110,7 @@ def score(table: pd.DataFrame) -> HealthScore:
     return fit(table)
 
 
-def test_planted_weights_and_goals_are_found(score: HealthScore) -> None:
+def test_planted_weights_and_goals_are_found(score: HealthScore, table: pd.DataFrame) -> None:
     weight = {metric.name: metric.weight for metric in score.metrics}
     assert score.learned == "metrics"
     assert sum(weight.values()) == pytest.approx(100)
@@ -128,7 +128,9 @@ def test_planted_weights_and_goals_are_found(score: HealthScore) -> None:
         assert row["enough"]
     late = goals.loc[("delay", PORTFOLIO)]
     assert late["red"] > late["goal"] > late["green"]
-    assert late["goal"] == pytest.approx(12.5, abs=3)
+    # in the unit in which goals are judged: 15 of 100 places among the accounts
+    apart = table["delay"].between(*sorted([late["goal"], 12.5])).mean()
+    assert apart < 0.15
 
 
 def test_silence_tells_and_costs_no_points(score: HealthScore, table: pd.DataFrame) -> None:
@@ -288,7 +290,7 @@ def test_as_much_is_learned_as_the_churns_bear(accounts: int, learned: str) -> N
         assert score.goals_["low"].isna().all()
     if learned == "nothing":
         assert [d.weight for d in score.dimensions] == pytest.approx([20.0] * 5)
-        with pytest.raises(TenureError, match="too few to learn a risk"):
+        with pytest.raises(TenureError, match="Nothing could be learned"):
             score.risk(company(20))
 
 

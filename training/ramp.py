@@ -1,0 +1,450 @@
+"""The joint ramp scorecard: how much each metric counts and from where to where, learned at once.
+
+    logit p = a_segment + c . context + sum_j [ observed: beta_j (1 - h_j) ; missing: theta_j ]
+    h_j     = clip((x_j - red_js) / (green_js - red_js), 0, 1),   beta_j >= 0
+
+x_j is the metric on a common scale on which higher is healthier. Arrays only: tables, units and
+evidence are the business of `training.health_score`.
+
+A metric's part in the risk depends on one number alone, so the rows are first sorted into *cells*
+(metric, segment, a narrow range of values). All ramps are then worked out per cell, and one sparse
+product carries them to the rows: the cost of a step hardly depends on how dear a ramp is.
+"""
+
+from dataclasses import astuple, dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.sparse import csr_array
+from scipy.special import expit
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+CELLS = 100
+"""Most ranges of values per metric and segment; about one percentile each."""
+
+SOFT, HARD = 0.4, 1e-9
+"""Part of the ramp's width over which its corners are rounded: while ramps are learned, as sharp
+corners stick, and once they stand."""
+
+RED, GREEN = 0.15, 0.62
+"""Shares of observations below the ends of the ramp before anything is learned."""
+
+NARROWEST, WIDEST = 0.1, 8.0
+"""Limits of a ramp's width, in half 16-84 % spreads."""
+
+COLLAPSED = 0.2
+"""Width below which `RED` and `GREEN` quantiles are one value that most accounts share."""
+
+STEPS, STEPS_OF_REFIT = 200, 100
+"""Most steps of the optimiser. What is left of a refit after so many is small beside its luck."""
+
+USUAL = 24
+"""Number of metrics for which the penalties of weights are given; more metrics count less each."""
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """How firmly each part is held to what one would assume without data (half lambda squared).
+
+    Parameters
+    ----------
+    mean, dimension, zero : float
+        Weights towards the mean of all, the mean of their dimension, and zero, in log-odds; given
+        for `USUAL` metrics.
+    green : float
+        Green ends towards the `GREEN` quantile, in quarters of the metric's range.
+    width : float
+        Logarithms of ramps' widths towards the span from `RED` to `GREEN`.
+    shift : float
+        A segment's ramp towards the portfolio's.
+    missing : float
+        What a missing value says, towards nothing.
+    context : float
+        Coefficients of context, and what sets a segment apart.
+    """
+
+    mean: float = 100.0
+    dimension: float = 1.0
+    zero: float = 0.3
+    green: float = 8.0
+    width: float = 20.0
+    shift: float = 80.0
+    missing: float = 50.0
+    context: float = 1.0
+
+    def loose(self, rng: np.random.Generator) -> Self:
+        """Draw penalties for a refit: loose ones, as firm ones would make intervals too narrow."""
+        mean = rng.uniform(0, 3)
+        return replace(self, mean=mean, green=2.0, width=2.0, shift=15.0, missing=2.0)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Rows sorted into cells: the last p cells are those of the p metrics' missing values.
+
+    Parameters
+    ----------
+    member : csr_array of shape (n, cells)
+        One in each cell that a row belongs to: one per metric.
+    metric, segment : ndarray of int, shape (cells - p,)
+    x : ndarray of float, shape (cells - p,)
+        Mean value of the cell's rows.
+    count : ndarray of float, shape (cells - p,)
+    """
+
+    member: csr_array
+    metric: Ints
+    segment: Ints
+    x: Floats
+    count: Floats
+
+    @classmethod
+    def of(cls, X: Floats, segment: Ints, most: int = CELLS) -> Self:
+        """Sort rows with values X (n, p; NaN where missing) of a segment (n,) into cells."""
+        n, p = X.shape
+        place = np.full((n, p), -1, dtype=np.int64)
+        metrics, segments, means, counts = [], [], [], []
+        first = 0
+        groups = [np.flatnonzero(segment == s) for s in range(int(segment.max(initial=0)) + 1)]
+        for j in range(p):
+            for s, rows in enumerate(groups):
+                seen = rows[~np.isnan(X[rows, j])]
+                code = _ranges(X[seen, j], most)
+                count = np.bincount(code)
+                place[seen, j] = first + code
+                first += len(count)
+                metrics.append(np.full(len(count), j))
+                segments.append(np.full(len(count), s))
+                means.append(np.bincount(code, X[seen, j]) / np.maximum(count, 1))
+                counts.append(count.astype(np.float64))
+        place = np.where(place < 0, first + np.arange(p), place)
+        member = csr_array(
+            (np.ones(n * p), place.ravel().astype(np.int32), np.arange(0, n * p + 1, p)),
+            shape=(n, first + p),
+        )
+        return cls(
+            member,
+            np.concatenate(metrics),
+            np.concatenate(segments),
+            np.concatenate(means),
+            np.concatenate(counts),
+        )
+
+
+def _ranges(x: Floats, most: int) -> Ints:
+    """Number of the range that each value falls into: one per distinct value, or of like size."""
+    distinct, code = np.unique(x, return_inverse=True)
+    if len(distinct) <= most:
+        return np.asarray(code, dtype=np.intp)
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, most + 1)[1:-1]))
+    _, code = np.unique(np.searchsorted(edges, x, side="right"), return_inverse=True)
+    return np.asarray(code, dtype=np.intp)
+
+
+@dataclass(frozen=True)
+class Ramps:
+    """A joint ramp scorecard on the common scale.
+
+    Parameters
+    ----------
+    beta : ndarray of shape (p,)
+        Log-odds between green and red.
+    missing : ndarray of shape (p,)
+        Log-odds of a missing value.
+    green, log_width : ndarray of shape (p,)
+        The portfolio's green end, and the natural logarithm of the ramp's width.
+    shift : ndarray of shape (p, segments)
+        Added to both ends in a segment.
+    intercept : ndarray of shape (1,)
+    linear : ndarray of shape (segments + context,)
+        What sets each segment apart, and the coefficients of context.
+    """
+
+    beta: Floats
+    missing: Floats
+    green: Floats
+    log_width: Floats
+    shift: Floats
+    intercept: Floats
+    linear: Floats
+
+    @property
+    def width(self) -> Floats:
+        """From red to green, shape (p,)."""
+        return np.asarray(np.exp(self.log_width))
+
+    @property
+    def middle(self) -> Floats:
+        """The portfolio's goals, shape (p,)."""
+        return np.asarray(self.green - self.width / 2)
+
+    def vector(self) -> Floats:
+        """All numbers in one row, as an optimiser wants them."""
+        return np.concatenate([part.ravel() for part in astuple(self)])
+
+    def like(self, vector: Floats) -> Self:
+        """Read a row of numbers as a scorecard of this one's shape; the inverse of `vector`."""
+        parts, at = {}, 0
+        for field in fields(self):
+            mine: Floats = getattr(self, field.name)
+            parts[field.name] = vector[at : at + mine.size].reshape(mine.shape)
+            at += mine.size
+        return replace(self, **parts)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a scorecard is learned from.
+
+    Parameters
+    ----------
+    cells : Cells
+    linear : ndarray of shape (n, segments + context)
+        Membership in each segment, then context on a common scale.
+    y, weight : ndarray of shape (n,)
+        1 where the account churned; how much a row counts.
+    dimension : ndarray of int, shape (p,)
+    segments : int
+    tied : bool
+        Whether the metrics of a dimension share its weight equally.
+    penalties : Penalties
+    """
+
+    cells: Cells
+    linear: Floats
+    y: Floats
+    weight: Floats
+    dimension: Ints
+    segments: int
+    tied: bool = False
+    penalties: Penalties = Penalties()
+
+    def precision(self) -> Floats:
+        """Matrix of the penalties on the betas, shape (p, p)."""
+        k, p = self.penalties, len(self.dimension)
+        same = self.dimension[:, None] == self.dimension[None, :]
+        from_mean = np.eye(p) - 1 / p
+        from_dimension = np.eye(p) - same / same.sum(axis=0)
+        penalty = k.mean * from_mean + k.dimension * from_dimension + k.zero * np.eye(p)
+        return np.asarray((p / USUAL) ** 2 * penalty)
+
+    def loading(self) -> Floats:
+        """From the betas that are free to those of the metrics, shape (p, p or dimensions)."""
+        if not self.tied:
+            return np.eye(len(self.dimension))
+        member = self.dimension[:, None] == np.unique(self.dimension)[None, :]
+        return np.asarray(member / member.sum(axis=0))
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What holds before anything is learned, or a draw from it: the centre of the penalties.
+
+    Parameters
+    ----------
+    ramps : Ramps
+        Its betas are not read.
+    pull : ndarray of shape (p,)
+        Draws betas away from equality.
+    quarter : ndarray of shape (p,)
+        A quarter of each metric's range, the unit in which green ends are held.
+    """
+
+    ramps: Ramps
+    pull: Floats
+    quarter: Floats
+
+    @classmethod
+    def before(cls, problem: Problem) -> Self:
+        """Ramps from the `RED` to the `GREEN` quantile, alike in all segments."""
+        p, cells = len(problem.dimension), problem.cells
+        low, red, green, high = np.array([_ends(cells, j) for j in range(p)]).reshape(p, 4).T
+        rate = float(np.clip(np.average(problem.y, weights=problem.weight), 1e-6, 1 - 1e-6))
+        ramps = Ramps(
+            beta=np.full(p, 0.1),
+            missing=np.zeros(p),
+            green=green,
+            log_width=np.log(np.clip(green - red, NARROWEST, WIDEST)),
+            shift=np.zeros((p, problem.segments)),
+            intercept=np.array([np.log(rate / (1 - rate))]),
+            linear=np.zeros(problem.linear.shape[1]),
+        )
+        return cls(ramps, np.zeros(p), np.maximum((high - low) / 4, 0.05))
+
+    def drawn(self, problem: Problem, rng: np.random.Generator) -> Self:
+        """Draw everything from what the penalties say of it."""
+        k, ramps = problem.penalties, self.ramps
+        root = np.linalg.cholesky(problem.precision())
+
+        def around(centre: Floats, penalty: float, unit: Floats | float = 1.0) -> Floats:
+            return np.asarray(centre + unit * rng.standard_normal(centre.shape) / np.sqrt(penalty))
+
+        ramps = replace(
+            ramps,
+            missing=around(ramps.missing, k.missing),
+            green=around(ramps.green, k.green, self.quarter),
+            log_width=around(ramps.log_width, k.width),
+            shift=around(ramps.shift, k.shift),
+            linear=around(ramps.linear, k.context),
+        )
+        return replace(self, ramps=ramps, pull=root @ rng.standard_normal(len(root)))
+
+
+def _ends(cells: Cells, metric: int) -> tuple[float, float, float, float]:
+    """Low end of a metric's range, red and green as assumed, and high end."""
+    mine = np.flatnonzero(cells.metric == metric)
+    order = mine[np.argsort(cells.x[mine], kind="stable")]
+    x, rank = cells.x[order], np.cumsum(cells.count[order])
+    places = np.searchsorted(rank, np.array([0.02, RED, GREEN, 0.98]) * rank[-1])
+    low, red, green, high = x[places].tolist()
+    if green - red < COLLAPSED:
+        # most accounts have one value: the ramp leads from it to the middle of the others
+        below, above = rank[places[1]] - cells.count[order[places[1]]], rank[-1] - rank[places[2]]
+        if above > below:
+            green = x[np.searchsorted(rank, rank[-1] - above / 2)]
+        else:
+            red = x[np.searchsorted(rank, below / 2)]
+    return low, red, green, high
+
+
+def fit(problem: Problem) -> Ramps:
+    """Learn weights, ramps, intercepts and context at once: the most probable scorecard."""
+    assumed = Assumed.before(problem)
+    return _minimise(problem, assumed, assumed.ramps, SOFT)
+
+
+def fit_weights(problem: Problem, ramps: Ramps) -> Ramps:
+    """Learn everything but the ramps, which stay as they are, with sharp corners."""
+    return _minimise(problem, Assumed.before(problem), ramps, HARD)
+
+
+def refit(
+    problem: Problem, best: Ramps, account: Ints, rng: np.random.Generator, *, ramps: bool = True
+) -> Ramps:
+    """Learn once more under random weights of accounts and randomly drawn assumptions.
+
+    The spread of many refits is close to that of the posterior (randomised MAP).
+
+    Parameters
+    ----------
+    best : Ramps
+        Where to start: the most probable scorecard.
+    account : ndarray of int, shape (n,)
+        Number of each row's account: its rows share one luck.
+    ramps : bool
+        Whether ramps are learned as well, or only weights.
+
+    References
+    ----------
+    Newton and Raftery (1994). Approximate Bayesian inference with the weighted likelihood
+    bootstrap.
+    """
+    luck = rng.exponential(size=int(account.max()) + 1)[account]
+    loose = replace(problem, weight=problem.weight * luck, penalties=problem.penalties.loose(rng))
+    assumed = Assumed.before(loose).drawn(loose, rng)
+    softness = SOFT if ramps else HARD
+    return _minimise(loose, assumed, best, softness, STEPS_OF_REFIT, tolerance=1e-6)
+
+
+def soft_clip(t: Floats, softness: float) -> tuple[Floats, Floats]:
+    """Clip to 0..1 with corners rounded by parabolas; also its slope.
+
+    Examples
+    --------
+    >>> soft_clip(np.array([-1.0, 0.0, 0.5, 2.0]), 0.4)[0].round(6).tolist()
+    [0.0, 0.05, 0.5, 1.0]
+    """
+    low, low_slope = _hinge(t, softness)
+    high, high_slope = _hinge(t - 1, softness)
+    return low - high, low_slope - high_slope
+
+
+def _hinge(t: Floats, softness: float) -> tuple[Floats, Floats]:
+    slope = np.clip(t / softness + 0.5, 0.0, 1.0)
+    return np.asarray(slope**2 * softness / 2 + np.maximum(t - softness / 2, 0.0)), slope
+
+
+def loss(
+    problem: Problem, assumed: Assumed, precision: Floats, ramps: Ramps, softness: float
+) -> tuple[float, Ramps]:
+    """Penalised negative log-likelihood, and its gradient in the shape of a scorecard."""
+    cells, k, centre = problem.cells, problem.penalties, assumed.ramps
+    j, s, p = cells.metric, cells.segment, len(problem.dimension)
+    width = ramps.width[j]
+    from_green = (cells.x - ramps.green[j] - ramps.shift[j, s]) / width
+    h, slope = soft_clip(from_green + 1, softness)
+    eta = (
+        ramps.intercept
+        + problem.linear @ ramps.linear
+        + cells.member @ np.concatenate([ramps.beta[j] * (1 - h), ramps.missing])
+    )
+    gap = problem.weight * (expit(eta) - problem.y)
+    of_cell = cells.member.T @ gap
+    seen, unseen = of_cell[: len(j)], of_cell[len(j) :]
+    uphill = seen * ramps.beta[j] * slope
+
+    of_beta = precision @ ramps.beta
+    off = {
+        "green": (ramps.green - centre.green) / assumed.quarter,
+        "width": ramps.log_width - centre.log_width,
+        "shift": ramps.shift - centre.shift,
+        "missing": ramps.missing - centre.missing,
+        "context": ramps.linear - centre.linear,
+    }
+    likely = problem.weight @ (np.logaddexp(0, eta) - problem.y * eta)
+    penalty = ramps.beta @ (of_beta / 2 - assumed.pull)
+    penalty += sum(getattr(k, name) / 2 * np.sum(part**2) for name, part in off.items())
+    moved = np.bincount(j * problem.segments + s, uphill / width, minlength=p * problem.segments)
+    moved = moved.reshape(p, problem.segments)
+    gradient = Ramps(
+        beta=np.bincount(j, seen * (1 - h), minlength=p) + of_beta - assumed.pull,
+        missing=unseen + k.missing * off["missing"],
+        green=moved.sum(axis=1) + k.green * off["green"] / assumed.quarter,
+        log_width=np.bincount(j, uphill * from_green, minlength=p) + k.width * off["width"],
+        shift=moved + k.shift * off["shift"],
+        intercept=np.array([gap.sum()]),
+        linear=problem.linear.T @ gap + k.context * off["context"],
+    )
+    return float(likely + penalty), gradient
+
+
+def _minimise(
+    problem: Problem,
+    assumed: Assumed,
+    start: Ramps,
+    softness: float,
+    steps: int = STEPS,
+    tolerance: float = 1e-8,
+) -> Ramps:
+    """L-BFGS-B; ramps with hard corners are not moved."""
+    precision, loading = problem.precision(), problem.loading()
+    free = np.linalg.lstsq(loading, start.beta, rcond=None)[0]
+    begin = replace(start, beta=np.clip(free, 0.01, None))
+
+    def step(vector: Floats) -> tuple[float, Floats]:
+        tied = begin.like(vector)
+        ramps = replace(tied, beta=loading @ tied.beta)
+        value, gradient = loss(problem, assumed, precision, ramps, softness)
+        return value, replace(gradient, beta=loading.T @ gradient.beta).vector()
+
+    low, high = (begin.like(np.full(begin.vector().size, end)) for end in (-np.inf, np.inf))
+    narrow, wide = (np.full_like(start.log_width, np.log(end)) for end in (NARROWEST, WIDEST))
+    low = replace(low, beta=np.zeros(len(free)), log_width=narrow)
+    high = replace(high, log_width=wide)
+    if softness == HARD:
+        stay = {"green": start.green, "log_width": start.log_width, "shift": start.shift}
+        low, high = replace(low, **stay), replace(high, **stay)
+    best = minimize(
+        step,
+        begin.vector(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.column_stack([low.vector(), high.vector()]),
+        options={"maxiter": steps, "maxfun": 2 * steps, "ftol": tolerance, "maxcor": 20},
+    )
+    found = begin.like(best.x)
+    return replace(found, beta=loading @ found.beta)
