@@ -59,10 +59,13 @@ METRICS = (
         name="advocacy_acts_365d",
         dimension=DIMENSION,
         label="Acts of advocacy",
+        label_de="Öffentliche Fürsprache",
         unit="acts",
         healthy="high",
+        actionable=True,
         formula="references, reviews, referrals and the like in the 365 days before as_of",
-        sentence="The customer spoke for us {value} times in the last year",
+        sentence="The customer spoke for us {value} {time|times} in the last year",
+        sentence_de="Der Kunde hat im letzten Jahr {value} Mal öffentlich für uns gesprochen",
         needs=("advocacy",),
         value=lambda t: t.acts_365d,
     ),
@@ -70,10 +73,19 @@ METRICS = (
         name="references_365d",
         dimension=DIMENSION,
         label="References and reviews",
+        label_de="Referenzen und Bewertungen",
         unit="acts",
         healthy="high",
+        actionable=True,
         formula="references, case studies and reviews in the 365 days before as_of",
-        sentence="The customer gave {value} references, case studies or reviews in the last year",
+        sentence=(
+            "The customer gave {value} {reference, case study or review|references, case "
+            "studies or reviews} in the last year"
+        ),
+        sentence_de=(
+            "Der Kunde gab im letzten Jahr {value} {Referenz, Fallstudie oder "
+            "Bewertung|Referenzen, Fallstudien oder Bewertungen}"
+        ),
         needs=("advocacy",),
         value=lambda t: t.references_365d,
     ),
@@ -81,10 +93,13 @@ METRICS = (
         name="days_since_last_advocacy",
         dimension=DIMENSION,
         label="Days since the last advocacy",
+        label_de="Tage seit der letzten Fürsprache",
         unit="days",
         healthy="low",
+        actionable=True,
         formula="days from the last act of advocacy to as_of",
-        sentence="The customer last spoke for us {value} days ago",
+        sentence="The customer last spoke for us {value} {day|days} ago",
+        sentence_de="Der Kunde hat zuletzt vor {value} {Tag|Tagen} öffentlich für uns gesprochen",
         needs=("advocacy",),
         value=lambda t: t.last_act_days,
     ),
@@ -92,13 +107,19 @@ METRICS = (
         name="promoters_unasked",
         dimension=DIMENSION,
         label="Promoters never asked",
+        label_de="Nie gefragte Promotoren",
         unit="users",
         healthy=None,
+        actionable=True,
         formula=(
             "distinct users who answered NPS with 9 or 10 in the 365 days before as_of; 0 where "
             "the account had an act of advocacy in that time"
         ),
-        sentence="{value} promoters have not spoken for us in the last year",
+        sentence="{value} {promoter has|promoters have} not spoken for us in the last year",
+        sentence_de=(
+            "{value} {Promotor hat|Promotoren haben} im letzten Jahr nicht öffentlich für uns"
+            " gesprochen"
+        ),
         needs=("advocacy", "surveys.user_id"),
         value=lambda t: ibis.cases((t.acts_365d > 0, 0), (t.acts_365d == 0, t.promoters_365d)),
     ),

@@ -21,6 +21,8 @@ from features import (
     engagement,
     frequency,
     outcomes,
+    own,
+    peers,
     sentiment,
     support,
     usage,
@@ -117,10 +119,11 @@ def _build(
 ) -> pd.DataFrame:
     """Block by block of as_ofs, so that memory does not grow with the length of the history."""
     parts: list[pd.DataFrame] = []
+    mine = own.load(settings.metrics)
     done = 0
     for block in blocks(as_ofs):
         observed = observe(source.tables, block, settings.observations.grace_days).cache()
-        parts.append(_block(source.tables, block, observed, rows))
+        parts.append(_block(source.tables, block, observed, rows, mine))
         done += len(block)
         if progress:
             progress(done, len(as_ofs))
@@ -140,10 +143,14 @@ def _block(
     as_ofs: Sequence[date],
     observed: ir.Table,
     rows: Callable[[ir.Table], ir.Table],
+    mine: own.OwnMetrics | None,
 ) -> pd.DataFrame:
     told = catalog.told(tables)
     wide = rows(observed)
-    for quantities, metrics in _dimensions(tables, observed, as_ofs):
+    dimensions = _dimensions(tables, observed, as_ofs)
+    if mine and any(catalog.available(m, told) for m in mine.metrics):
+        dimensions.append((mine.values(tables, observed, as_ofs), mine.columns))
+    for quantities, metrics in dimensions:
         present = [m for m in metrics if catalog.available(m, told)]
         if present:
             chosen = quantities.select(*KEYS, **{m.name: _typed(m, quantities) for m in present})
@@ -164,6 +171,7 @@ def _dimensions(
         counted = usage.quantities(tables, observed, as_ofs).cache()
         for dimension in (frequency, breadth, depth):
             parts.append((counted, dimension.METRICS))
+        parts.append((peers.quantities(tables, counted), peers.METRICS))
     small = (
         (sentiment.quantities(tables, observed), sentiment.METRICS),
         (engagement.quantities(tables, observed), engagement.METRICS),

@@ -1,6 +1,6 @@
 """Every metric there is, gathered from the dimensions."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from features import (
     advocacy,
@@ -11,11 +11,15 @@ from features import (
     engagement,
     frequency,
     outcomes,
+    own,
+    peers,
     sentiment,
     support,
 )
-from features.metric import Metric
+from features.errors import TenureError
+from features.metric import CONTEXT, DIMENSIONS, Metric
 from features.observations import Tables
+from features.settings import Settings
 
 _MODULES = (
     context,
@@ -28,18 +32,49 @@ _MODULES = (
     outcomes,
     advocacy,
     commercial,
+    peers,
 )
+_TAKEN = ("account_id", "as_of", "renewal_date", "due", "churned", "weight")
+"""Columns of the training table that are no metrics."""
 
 
-def metrics() -> dict[str, Metric]:
+def metrics(settings: Settings | None = None) -> dict[str, Metric]:
     """All metrics by name: context first, then the dimensions in the order of `DIMENSIONS`.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Where they name a file of own metrics, those stand beside the built-in ones.
+
+    Raises
+    ------
+    TenureError
+        Where that file is at fault, or a name in it is taken.
 
     Examples
     --------
     >>> metrics()["active_days_28d"].healthy
     'high'
     """
-    return {metric.name: metric for module in _MODULES for metric in module.METRICS}
+    built_in = [metric for module in _MODULES for metric in module.METRICS]
+    mine = own.load(settings.metrics) if settings else None
+    added = _distinct(mine, built_in) if mine else ()
+    order = (CONTEXT, *DIMENSIONS)
+    known = sorted((*built_in, *added), key=lambda metric: order.index(metric.dimension))
+    return {metric.name: metric for metric in known}
+
+
+def _distinct(mine: own.OwnMetrics, built_in: Iterable[Metric]) -> tuple[Metric, ...]:
+    """Own metrics, unless one bears a name that is taken."""
+    taken = {*_TAKEN, *(metric.name for metric in built_in)}
+    for metric in mine.metrics:
+        if metric.name in taken:
+            raise TenureError(
+                f"{mine.path}: the name {metric.name!r} is taken.",
+                "Choose another; `tenure metrics` lists those that there are.",
+            )
+        taken.add(metric.name)
+    return mine.metrics
 
 
 def told(tables: Tables) -> frozenset[str]:
@@ -60,15 +95,16 @@ def document() -> str:
     for dimension in dict.fromkeys(metric.dimension for metric in known):
         own = [metric for metric in known if metric.dimension == dimension]
         rows = "\n".join(
-            f"| `{m.name}` | {m.label} | {m.unit} | {_BETTER[m.healthy]} | {m.formula} "
+            f"| `{m.name}` | {m.label}<br>*{m.label_de}* | {m.unit} | {_BETTER[m.healthy]} "
+            f"| {'yes' if m.actionable else ''} | {m.formula} "
             f"| {', '.join(f'`{need}`' for need in m.needs).replace('|', '` or `')} "
-            f"| {m.sentence.replace('{value}', '…')} |"
+            f"| {m.said('…')}<br>*{m.said('…', 'de')}* |"
             for m in own
         )
         parts.append(
             f"## {dimension}\n\n{_meaning(dimension)}\n\n"
-            "| name | for people | unit | healthy | definition | needs | said as |\n"
-            f"|---|---|---|---|---|---|---|\n{rows}\n"
+            "| name | for people | unit | healthy | actionable | definition | needs | said as |\n"
+            f"|---|---|---|---|---|---|---|---|\n{rows}\n"
         )
     return "\n".join(parts)
 
@@ -82,7 +118,9 @@ _INTRODUCTION = """\
 Every metric is computed for an account on a day, its as_of, from what happened *and* was known
 before that day. Counts are 0 where nothing happened, and absent where the table is missing or does
 not reach back over the whole window. The model may not let risk rise with a metric that is healthy
-when high, nor fall with one that is healthy when low.
+when high, nor fall with one that is healthy when low. Actionable is what a Customer Success team
+can move within weeks by what it does for the customer. Metrics of your own: see
+[own-metrics.md](own-metrics.md).
 """
 
 

@@ -40,6 +40,9 @@ class Column:
         The only values allowed, in small letters; empty if any value is.
     planned : bool
         A day that may lie in the future: the end of a contract, the date an invoice is due.
+    since : tuple of str
+        Columns that say from when on it held; of several, the first that is filled. Before that it
+        was not known, even where the row was.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Column:
     high: float | None = None
     values: tuple[str, ...] = ()
     planned: bool = False
+    since: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,9 +187,15 @@ _DECLARED = (
             "what came of the term, empty while open. Without it, it is derived: a contract that "
             "ended with no other of the account in force within grace_days churned",
             values=("renewed", "expanded", "contracted", "churned"),
+            since=("decided_at", "end_date"),
         ),
         Column("decided_at", "time", "when the outcome became known"),
-        Column("reason", "text", "why, in the words of whoever wrote it down"),
+        Column(
+            "reason",
+            "text",
+            "why, in the words of whoever wrote it down",
+            since=("decided_at", "end_date"),
+        ),
         key=("contract_id", "known_at"),
         times=("start_date",),
         required=True,
@@ -225,8 +235,9 @@ _DECLARED = (
             may_be_empty=True,
             low=0,
             high=10,
+            since=("responded_at", "sent_at"),
         ),
-        Column("comment", "text", "what was written beside it"),
+        Column("comment", "text", "what was written beside it", since=("responded_at", "sent_at")),
         Column("sent_at", "time", "when it was asked"),
         Column("responded_at", "time", "when it was answered"),
         times=("sent_at", "responded_at"),
@@ -267,9 +278,21 @@ _DECLARED = (
             "exchanges until solved; 1 = solved at first contact",
             unit="exchanges",
             low=0,
+            since=("resolved_at",),
         ),
-        Column("reopened", "boolean", "was opened again after it had been solved"),
-        Column("satisfaction", "number", "the rating given, higher is better", unit="points"),
+        Column(
+            "reopened",
+            "boolean",
+            "was opened again after it had been solved",
+            since=("resolved_at",),
+        ),
+        Column(
+            "satisfaction",
+            "number",
+            "the rating given, higher is better",
+            unit="points",
+            since=("resolved_at",),
+        ),
         Column("text", "text", "what was written"),
         key=("ticket_id",),
         times=("opened_at",),
@@ -337,7 +360,9 @@ _DECLARED = (
         ),
         Column("name", "text", "the goal in words"),
         Column("target", "number", "what is to be reached"),
-        Column("value", "number", "what is reached now, in the unit of target"),
+        Column(
+            "value", "number", "what is reached now, in the unit of target", since=("status_at",)
+        ),
         Column("created_at", "time", "when it was agreed"),
         Column("due_at", "time", "when it is to be reached", planned=True),
         Column(
@@ -346,6 +371,7 @@ _DECLARED = (
             "how it stands",
             required=True,
             values=("open", "met", "missed", "abandoned"),
+            since=("status_at",),
         ),
         Column("status_at", "time", "since when it stands so", required=True),
         key=("objective_id",),
@@ -396,11 +422,12 @@ _INTRODUCTION = """\
 
 <!-- Generated: python -m features.contract > docs/data-contract.md -->
 
-A **source** is a folder of CSV (`.csv`, `.csv.gz`) or Parquet (`.parquet`) files, or a DuckDB file
-(`.duckdb`), whose tables bear the names below. Where your own tables look different, `tenure.toml`
-maps each of them by SQL or by column names. Only `accounts`, `contracts` and one table of signals
-are needed. Every other table, and every column that is not required, is optional: the metrics that
-rest on it are then absent, never zero.
+A **source** is a folder of CSV (`.csv`, `.csv.gz`) or Parquet (`.parquet`) files, a DuckDB file
+(`.duckdb`), a PostgreSQL database or Spark ([sources.md](sources.md)), whose tables bear the names
+below. Where your own tables look different, `tenure.toml` maps each of them by SQL or by column
+names. Only `accounts`, `contracts` and one table of signals are needed. Every other table, and
+every column that is not required, is optional: the metrics that rest on it are then absent, never
+zero.
 
 - **CSV** is read as text: comma between columns, UTF-8, a heading in the first line, `"` around
   text with commas. An empty cell is a missing value. Nothing is guessed: what does not fit the
@@ -425,7 +452,7 @@ def _describe(table: Table) -> str:
     key = f" Named by {', '.join(f'`{name}`' for name in table.key)}." if table.key else ""
     rows = "\n".join(
         f"| `{column.name}` | {column.type} | {'yes' if column.required else ''} "
-        f"| {column.unit} | {_allowed(column)} | {column.meaning} |"
+        f"| {column.unit} | {_allowed(column)} | {column.meaning}{_from_when(column)} |"
         for column in table.columns
     )
     return (
@@ -433,6 +460,12 @@ def _describe(table: Table) -> str:
         "| column | type | required | unit | allowed | meaning |\n"
         f"|---|---|---|---|---|---|\n{rows}\n"
     )
+
+
+def _from_when(column: Column) -> str:
+    """Say from when on a changing value counts."""
+    columns = " or else ".join(f"`{name}`" for name in column.since)
+    return f". Counts from {columns} on" if columns else ""
 
 
 def _allowed(column: Column) -> str:

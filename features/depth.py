@@ -13,10 +13,13 @@ METRICS = (
         name="features_used_28d",
         dimension=DIMENSION,
         label="Features used",
+        label_de="Genutzte Funktionen",
         unit="features",
         healthy="high",
+        actionable=True,
         formula="distinct features used in the 28 days before as_of, sign-in aside",
-        sentence="{value} features were used in the last 28 days",
+        sentence="{value} {feature was|features were} used in the last 28 days",
+        sentence_de="{value} {Funktion wurde|Funktionen wurden} in den letzten 28 Tagen genutzt",
         needs=("usage",),
         value=lambda t: t.features_28d,
     ),
@@ -24,10 +27,13 @@ METRICS = (
         name="features_used_90d",
         dimension=DIMENSION,
         label="Features used in a quarter",
+        label_de="Genutzte Funktionen in einem Quartal",
         unit="features",
         healthy="high",
+        actionable=True,
         formula="distinct features used in the 90 days before as_of, sign-in aside",
-        sentence="{value} features were used in the last 90 days",
+        sentence="{value} {feature was|features were} used in the last 90 days",
+        sentence_de="{value} {Funktion wurde|Funktionen wurden} in den letzten 90 Tagen genutzt",
         needs=("usage",),
         value=lambda t: t.features_90d,
     ),
@@ -35,10 +41,19 @@ METRICS = (
         name="features_dropped_90d",
         dimension=DIMENSION,
         label="Features dropped",
+        label_de="Aufgegebene Funktionen",
         unit="features",
         healthy="low",
+        actionable=True,
         formula="features used 90 to 180 days before as_of and not since",
-        sentence="{value} features that were in use have not been touched for 90 days",
+        sentence=(
+            "{value} {feature that was in use has|features that were in use have} not been "
+            "touched for 90 days"
+        ),
+        sentence_de=(
+            "{value} früher genutzte {Funktion wurde|Funktionen wurden} seit 90 Tagen nicht "
+            "mehr verwendet"
+        ),
         needs=("usage",),
         value=lambda t: t.features_dropped_90d,
     ),
@@ -46,13 +61,19 @@ METRICS = (
         name="features_per_user_28d",
         dimension=DIMENSION,
         label="Features per active user",
+        label_de="Funktionen pro aktivem Nutzer",
         unit="features",
         healthy="high",
+        actionable=True,
         formula=(
             "distinct (user, feature) pairs / distinct active users, in the 28 days before as_of, "
             "sign-in aside"
         ),
-        sentence="Each active user used {value} features in the last 28 days",
+        sentence="Each active user used {value} {feature|features} in the last 28 days",
+        sentence_de=(
+            "Aktive Nutzer haben in den letzten 28 Tagen im Schnitt {value} "
+            "{Funktion|Funktionen} genutzt"
+        ),
         needs=("usage.user_id",),
         value=lambda t: t.user_features_28d / t.users_28d.nullif(0),
     ),
@@ -60,10 +81,13 @@ METRICS = (
         name="actions_per_active_day_28d",
         dimension=DIMENSION,
         label="Actions per active day",
+        label_de="Aktionen pro aktivem Tag",
         unit="actions",
         healthy="high",
+        actionable=True,
         formula="actions / distinct days with any use, in the 28 days before as_of",
-        sentence="{value} actions were taken on each active day of the last 28",
+        sentence="{value} {action was|actions were} taken on each active day of the last 28",
+        sentence_de="Pro aktivem Tag der letzten 28 Tage gab es {value} {Aktion|Aktionen}",
         needs=("usage",),
         value=lambda t: t.actions_28d / t.active_days_28d.nullif(0),
     ),
@@ -71,10 +95,19 @@ METRICS = (
         name="minutes_per_active_day_28d",
         dimension=DIMENSION,
         label="Time in product per active day",
+        label_de="Zeit im Produkt pro aktivem Tag",
         unit="minutes",
         healthy="high",
+        actionable=True,
         formula="minutes of use / distinct days with any use, in the 28 days before as_of",
-        sentence="{value} minutes were spent in the product on each active day of the last 28",
+        sentence=(
+            "{value} {minute was|minutes were} spent in the product on each active day of the"
+            " last 28"
+        ),
+        sentence_de=(
+            "Pro aktivem Tag der letzten 28 Tage {wurde|wurden} {value} {Minute|Minuten} im "
+            "Produkt verbracht"
+        ),
         needs=("usage.duration_s",),
         value=lambda t: t.seconds_28d / 60.0 / t.active_days_28d.nullif(0),
     ),

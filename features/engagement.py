@@ -23,7 +23,7 @@ from features.windows import KEYS, attach
 
 DIMENSION = "engagement"
 _MEETINGS = ("meeting", "qbr")
-_MESSAGES = ("email", "call")
+MESSAGES = ("email", "call")
 _COUNTS = {"meetings_held_90d": 90, "qbrs_held_180d": 180, "trainings_180d": 180}
 
 
@@ -75,7 +75,7 @@ def _told_apart(touchpoints: ir.Table) -> ir.Table:
     t = t.mutate(
         inbound=(t.direction == "inbound").fill_null(False),
         outbound=(t.direction == "outbound").fill_null(False),
-        message=t.kind.isin(_MESSAGES),
+        message=t.kind.isin(MESSAGES),
     )
     wait = ibis.ifelse(t.message, t.response_hours.fill_null(0.0), 0.0)
     answered_second = epoch_second(t.occurred_at) + (wait * 3600.0).round().cast("int64")
@@ -90,10 +90,13 @@ METRICS = (
         name="meetings_held_90d",
         dimension=DIMENSION,
         label="Meetings held",
+        label_de="Gehaltene Termine",
         unit="meetings",
         healthy="high",
+        actionable=True,
         formula="meetings and QBRs in the 90 days before as_of, without those that nobody came to",
-        sentence="{value} meetings were held in the last 90 days",
+        sentence="{value} {meeting was|meetings were} held in the last 90 days",
+        sentence_de="In den letzten 90 Tagen {fand|fanden} {value} {Termin|Termine} statt",
         needs=("touchpoints",),
         value=lambda t: t.meetings_held_90d,
     ),
@@ -101,10 +104,13 @@ METRICS = (
         name="meetings_missed_share_180d",
         dimension=DIMENSION,
         label="Meetings missed",
+        label_de="Versäumte Termine",
         unit="share",
         healthy="low",
+        actionable=True,
         formula="meetings and QBRs that the customer did not come to / all, in the 180 days before",
         sentence="The customer missed {value} of the meetings of the last 180 days",
+        sentence_de="Der Kunde hat {value} der Termine der letzten 180 Tage versäumt",
         needs=("touchpoints.attended",),
         value=lambda t: t.missed_share_180d,
     ),
@@ -112,10 +118,16 @@ METRICS = (
         name="qbrs_held_180d",
         dimension=DIMENSION,
         label="Business reviews held",
+        label_de="Gehaltene Business Reviews",
         unit="reviews",
         healthy="high",
+        actionable=True,
         formula="QBRs in the 180 days before as_of, without those that nobody came to",
-        sentence="{value} business reviews were held in the last 180 days",
+        sentence="{value} {business review was|business reviews were} held in the last 180 days",
+        sentence_de=(
+            "In den letzten 180 Tagen {fand|fanden} {value} {Business Review|Business "
+            "Reviews} statt"
+        ),
         needs=("touchpoints",),
         value=lambda t: t.qbrs_held_180d,
     ),
@@ -123,10 +135,15 @@ METRICS = (
         name="reply_share_90d",
         dimension=DIMENSION,
         label="Messages answered",
+        label_de="Beantwortete Nachrichten",
         unit="share",
         healthy="high",
+        actionable=True,
         formula="emails and calls of ours answered before as_of / all, in the 90 days before as_of",
         sentence="The customer answered {value} of our emails and calls of the last 90 days",
+        sentence_de=(
+            "Der Kunde hat {value} unserer E-Mails und Anrufe der letzten 90 Tage beantwortet"
+        ),
         needs=("touchpoints.direction", "touchpoints.attended|touchpoints.response_hours"),
         value=lambda t: t.reply_share_90d,
     ),
@@ -134,10 +151,16 @@ METRICS = (
         name="response_hours_90d",
         dimension=DIMENSION,
         label="Hours to reply",
+        label_de="Stunden bis zur Antwort des Kunden",
         unit="hours",
         healthy="low",
+        actionable=True,
         formula="mean of the hours until the customer answered, of answers in the 90 days before",
-        sentence="The customer took {value} hours to answer us in the last 90 days",
+        sentence="The customer took {value} {hour|hours} to answer us in the last 90 days",
+        sentence_de=(
+            "In den letzten 90 Tagen hat uns der Kunde im Schnitt nach {value} "
+            "{Stunde|Stunden} geantwortet"
+        ),
         needs=("touchpoints.response_hours",),
         value=lambda t: t.response_hours_90d,
     ),
@@ -145,10 +168,13 @@ METRICS = (
         name="customer_started_share_90d",
         dimension=DIMENSION,
         label="Contacts begun by the customer",
+        label_de="Vom Kunden begonnene Kontakte",
         unit="share",
         healthy="high",
+        actionable=False,
         formula="contacts that the customer began / all of which it is told, in the 90 days before",
         sentence="The customer began {value} of the contacts of the last 90 days",
+        sentence_de="{value} der Kontakte der letzten 90 Tage {ging|gingen} vom Kunden aus",
         needs=("touchpoints.direction",),
         value=lambda t: t.inbound_share_90d,
     ),
@@ -156,10 +182,13 @@ METRICS = (
         name="days_since_last_contact",
         dimension=DIMENSION,
         label="Days since the last contact",
+        label_de="Tage seit dem letzten Kontakt",
         unit="days",
         healthy="low",
+        actionable=True,
         formula="days from the last contact to which somebody came or answered, to as_of",
-        sentence="The last contact was {value} days ago",
+        sentence="The last contact was {value} {day|days} ago",
+        sentence_de="Der letzte Kontakt liegt {value} {Tag|Tage} zurück",
         needs=("touchpoints",),
         value=lambda t: t.last_contact_days,
     ),
@@ -167,10 +196,13 @@ METRICS = (
         name="trainings_attended_180d",
         dimension=DIMENSION,
         label="Trainings attended",
+        label_de="Besuchte Schulungen",
         unit="trainings",
         healthy="high",
+        actionable=True,
         formula="trainings in the 180 days before as_of, without those that nobody came to",
-        sentence="{value} trainings were attended in the last 180 days",
+        sentence="{value} {training was|trainings were} attended in the last 180 days",
+        sentence_de="In den letzten 180 Tagen {wurde|wurden} {value} {Schulung|Schulungen} besucht",
         needs=("touchpoints",),
         value=lambda t: t.trainings_180d,
     ),

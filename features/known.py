@@ -46,7 +46,12 @@ def within(age: ir.Value, days: int) -> ir.Value:
 
 def hours_between(earlier: ir.Value, later: ir.Value) -> ir.Value:
     """Hours from one moment to another, to the second."""
-    return (epoch_second(later) - epoch_second(earlier)) / 3600.0
+    return hours(epoch_second(later) - epoch_second(earlier))
+
+
+def hours(seconds: ir.Value) -> ir.Value:
+    """Seconds as hours; by a whole number of them some engines divide in rounded decimals."""
+    return seconds.cast("float64") / 3600.0
 
 
 def epoch_second(moment: ir.Value) -> ir.Value:

@@ -1,5 +1,6 @@
 """What a metric is: its definition, unit, direction and words, in one place."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -22,8 +23,13 @@ DIMENSIONS = (
 CONTEXT = "context"
 """What a model may know that says nothing about health: segment, days to renewal."""
 
+Language = Literal["en", "de"]
+Healthy = Literal["high", "low"]
+Kind = Literal["number", "category"]
+_CHOICE = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """One feature with a meaning for Customer Success people.
 
@@ -33,16 +39,21 @@ class Metric:
         Column of the feature table; windows and units stand in it (``active_days_28d``).
     dimension : str
         One of `DIMENSIONS`, or `CONTEXT` for what is no matter of health.
-    label : str
-        Short name for people ("Active days").
+    label, label_de : str
+        Short name for people ("Active days"), in English and German.
     unit : str
         "days", "users", "share" (0-1), "ratio", "points", "count", ...
     healthy : {"high", "low", None}
         Which way is better for the customer relationship; None where neither is.
+    actionable : bool
+        Whether a Customer Success team can move it within weeks by what it does for the customer.
+        What people feel, what is settled by contract and what lies in the past are not.
     formula : str
         The definition in words.
-    sentence : str
-        What it says of one account, with ``{value}`` in place of the number.
+    sentence, sentence_de : str
+        What it says of one account, in English and German: ``{value}`` stands for the number,
+        ``{user was|users were}`` for one form where the number is 1 and another elsewhere. A metric
+        without German is told in English.
     needs : tuple of str
         Contract tables and columns without which the metric is absent: ``usage``,
         ``usage.duration_s``; ``usage.user_id|usage.active_users`` where either will do.
@@ -55,10 +66,33 @@ class Metric:
     name: str
     dimension: str
     label: str
+    label_de: str = ""
     unit: str
-    healthy: Literal["high", "low"] | None
+    healthy: Healthy | None
+    actionable: bool
     formula: str
     sentence: str
+    sentence_de: str = ""
     needs: tuple[str, ...]
     value: Callable[[ir.Table], ir.Value]
-    kind: Literal["number", "category"] = "number"
+    kind: Kind = "number"
+
+    def called(self, language: Language = "en") -> str:
+        """Short name in a language."""
+        return (self.label_de if language == "de" else "") or self.label
+
+    def said(self, value: str, language: Language = "en") -> str:
+        """Sentence on one account, about a value as people write it.
+
+        Examples
+        --------
+        >>> from features import catalog
+        >>> users = catalog.metrics()["active_users_28d"]
+        >>> users.said("1")
+        '1 user was active in the last 28 days'
+        >>> users.said("0", "de")
+        '0 Nutzer waren in den letzten 28 Tagen aktiv'
+        """
+        sentence = (self.sentence_de if language == "de" else "") or self.sentence
+        form = 1 if value.strip("<>+-% ") == "1" else 2
+        return _CHOICE.sub(lambda choice: choice[form], sentence).replace("{value}", value)

@@ -56,6 +56,20 @@ class OwnCheck:
 
 
 @dataclass(frozen=True)
+class MetricSettings:
+    """Which metrics there are beside the built-in ones.
+
+    Parameters
+    ----------
+    file : str, optional
+        A Python file with metrics of the company's own (see `features.own`); in tenure.toml, from
+        the folder in which that lies.
+    """
+
+    file: str | None = None
+
+
+@dataclass(frozen=True)
 class ObservationSettings:
     """Who is looked at when, and what counts as churn.
 
@@ -114,6 +128,7 @@ class Settings:
     source_url: str | None = None
     tables: Mapping[str, TableMapping] = field(default_factory=dict)
     checks: tuple[OwnCheck, ...] = ()
+    metrics: MetricSettings = MetricSettings()
     observations: ObservationSettings = ObservationSettings()
     training: TrainingSettings = TrainingSettings()
 
@@ -148,7 +163,7 @@ def load(path: Path | None = None) -> Settings:
             f"{path} is no valid TOML: {error}.", "tenure.toml in the repository shows the form."
         ) from None
     faults: list[str] = []
-    settings = _settings(said, faults)
+    settings = _settings(said, path.parent, faults)
     if faults:
         raise SettingsError(
             "\n".join(f"{path}: {fault}" for fault in faults),
@@ -157,14 +172,16 @@ def load(path: Path | None = None) -> Settings:
     return settings
 
 
-def _settings(said: dict[str, Any], faults: list[str]) -> Settings:
-    sections = ("source", "tables", "checks", "observations", "training")
+def _settings(said: dict[str, Any], folder: Path, faults: list[str]) -> Settings:
+    sections = ("source", "tables", "checks", "metrics", "observations", "training")
     for key in said.keys() - set(sections):
         faults.append(f"unknown section [{key}].{did_you_mean(key, sections)}")
+    metrics = _fill(MetricSettings, said.get("metrics", {}), "metrics", faults)
     return Settings(
         source_url=_fill(_Source, said.get("source", {}), "source", faults).url,
         tables=_mappings(said.get("tables", {}), faults),
         checks=_checks(said.get("checks", []), faults),
+        metrics=MetricSettings(metrics.file and str(folder / metrics.file)),
         observations=_fill(
             ObservationSettings, said.get("observations", {}), "observations", faults
         ),

@@ -6,43 +6,40 @@ counts it by comparing the two. SQL from tenure.toml is run as it stands: whoeve
 file may read whatever the connection may read.
 """
 
-import csv
-import gzip
 import re
-import tempfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-from ibis.common.exceptions import TableNotFound
 
-from features import contract
+from features import contract, engines
 from features.errors import TenureError, did_you_mean
 from features.settings import Settings, TableMapping
-
-CSV_SUFFIXES = (".csv", ".csv.gz")
-SUFFIXES = (*CSV_SUFFIXES, ".parquet")
-POSSIBLE = (
-    "Give a folder of .csv, .csv.gz or .parquet files, or a .duckdb file: "
-    "tenure check path/to/folder."
-)
-
-ENGINE_ERRORS = (duckdb.Error, TableNotFound)
-"""What an engine raises over a table that it cannot read."""
 
 ALWAYS_KNOWN = "1970-01-01"
 """known_at of an account or a user of whom no time is told."""
 
-ISO_TIME = (
-    r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.]\d+)?)?\s*(Z|[+-]\d{2}(:?\d{2})?)?)?\s*$"
+_YEAR = r"(000[1-9]|00[1-9]\d|0[1-9]\d\d|[1-9]\d{3})"
+_LEAP_YEAR = r"(\d\d(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
+_DAY_OF_ANY_YEAR = (
+    r"((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)"
+    r"|02-(0[1-9]|1\d|2[0-8]))"
 )
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.]\d+)?)?"
+_ZONE = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
+ISO_TIME = rf"^\s*({_YEAR}-{_DAY_OF_ANY_YEAR}|{_LEAP_YEAR}-02-29)([T ]{_CLOCK}\s*{_ZONE}?)?\s*$"
 OFFSET = r":\d{2}([.]\d+)?\s*(Z|[+-]\d{2}(:?\d{2})?)\s*$"
+_NUMBER = r"^\s*[+-]?(\d{1,60}([.]\d{0,60})?|[.]\d{1,60})([eE][+-]?\d{1,2})?\s*$"
+_TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+"""What text must look like to be cast: an engine that lacks try_cast fails on all else, and those
+that have it disagree on what it accepts."""
+
+_EXACT = 2.0**53
+"""Beyond it a float does not tell one whole number from the next."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,7 @@ class Source:
     Parameters
     ----------
     url : str
+        Where it is; a password that was given with it is left out.
     con : ibis backend
     tables : dict of str to ibis table
         Conformed: the contract's columns that the source has, in the contract's types; times are
@@ -88,7 +86,8 @@ def connect(url: str | Path, settings: Settings) -> Source:
     TenureError
         When nothing can be read at this address. Faults inside single tables are left to the check.
     """
-    con, present, unreadable = _open(str(url))
+    engine = engines.open_engine(str(url))
+    con, present, unreadable = engine.con, engine.present, dict(engine.unreadable)
     found: dict[str, ir.Table] = {}
     once: set[str] = set()
     for name in contract.TABLES:
@@ -101,8 +100,8 @@ def connect(url: str | Path, settings: Settings) -> Source:
         try:
             table = _find(con, name, mapping, present, unreadable)
             found[name] = _rename(table, mapping)
-        except (TenureError, *ENGINE_ERRORS) as error:
-            unreadable[name] = words(error)
+        except (TenureError, *engines.engine_errors()) as error:  # type: ignore[misc]
+            unreadable[name] = engines.words(error)
             continue
         if mapping.sql is not None or present.get(foreign) == "csv":
             once.add(name)
@@ -110,12 +109,14 @@ def connect(url: str | Path, settings: Settings) -> Source:
     for name, table in list(found.items()):
         conformed = conform(table, contract.TABLES[name])
         try:
-            tables[name] = _keep(con, name, conformed) if name in once else conformed
-        except ENGINE_ERRORS as error:
-            unreadable[name] = words(error)
+            # what is text or a mapping's SQL is read once, not in every question
+            tables[name] = conformed.cache() if name in once else conformed
+        except engines.engine_errors() as error:
+            unreadable[name] = engines.words(error)
             del found[name]
     known = {name: why for name, why in unreadable.items() if name in contract.TABLES}
-    return Source(str(url), con, tables, found, known, _unread(present, settings))
+    shown = engines.without_password(str(url))
+    return Source(shown, con, tables, found, known, _unread(present, settings))
 
 
 def _unread(present: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
@@ -124,101 +125,6 @@ def _unread(present: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
     names = {each.table or name for name, each in zip(contract.TABLES, mappings, strict=True)}
     said = " ".join([*(each.sql or "" for each in mappings), *(own.sql for own in settings.checks)])
     return tuple(sorted(present.keys() - names - set(re.findall(r"\w+", said))))
-
-
-def _open(url: str) -> tuple[ibis.BaseBackend, dict[str, str], dict[str, str]]:
-    """Connect, and list the tables there by name with their form, and those that are unreadable."""
-    scheme, separator, _ = url.partition("://")
-    if separator:
-        raise TenureError(f"{url}: sources of the kind '{scheme}' cannot be read.", POSSIBLE)
-    path = Path(url)
-    if not path.exists():
-        raise TenureError(f"{url}: there is no such file or folder.", POSSIBLE)
-    if path.is_dir():
-        return _open_folder(path)
-    if path.suffix in (".duckdb", ".ddb"):
-        return _open_database(path)
-    raise TenureError(f"{url}: a single file of this kind is no source.", POSSIBLE)
-
-
-def _open_database(path: Path) -> tuple[ibis.BaseBackend, dict[str, str], dict[str, str]]:
-    try:
-        con = ibis.duckdb.connect(path, read_only=True)
-    except ENGINE_ERRORS as error:
-        raise TenureError(
-            f"{path} cannot be opened: {words(error)}.",
-            "Is it a DuckDB file, written by a DuckDB no newer than this one, and not in use?",
-        ) from None
-    _settle(con)
-    # ibis 12 cannot list tables on DuckDB 2.0
-    names = con.raw_sql("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
-    views = con.raw_sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-    return con, {name: "table" for (name,) in (*names, *views)}, {}
-
-
-def _open_folder(folder: Path) -> tuple[ibis.BaseBackend, dict[str, str], dict[str, str]]:
-    files = sorted(each for each in folder.iterdir() if each.name.endswith(SUFFIXES))
-    if not files:
-        raise TenureError(f"{folder} holds no .csv, .csv.gz or .parquet file.", POSSIBLE)
-    con = ibis.duckdb.connect()
-    _settle(con)
-    present: dict[str, str] = {}
-    unreadable: dict[str, str] = {}
-    for file in files:
-        name = file.name.split(".")[0]
-        if name in present or name in unreadable:
-            unreadable[name] = f"there are two files of this name, {file.name} and another"
-            present.pop(name, None)
-            continue
-        try:
-            present[name] = _register(con, file, name)
-        except TenureError as error:
-            unreadable[name] = error.message
-        except ENGINE_ERRORS as error:
-            unreadable[name] = (
-                f"{file.name}: {words(error).replace(str(file.absolute()), file.name)}"
-            )
-    return con, present, unreadable
-
-
-def _settle(con: ibis.BaseBackend) -> None:
-    con.raw_sql("SET TimeZone = 'UTC'")
-    # the default is a folder beside whatever the user works on
-    con.raw_sql(f"SET temp_directory = '{tempfile.gettempdir()}/tenure'")
-
-
-def _register(con: Any, file: Path, name: str) -> str:
-    if file.name.endswith(CSV_SUFFIXES):
-        # the engine's own look at a file skips lines that it cannot make sense of: so none
-        columns = dict.fromkeys(_heading(file), "varchar")
-        cells = con.read_csv(
-            file, columns=columns, auto_detect=False, header=True, delim=",", quote='"', escape='"'
-        )
-        # DuckDB 2.0 pushes TRY_CAST into its CSV reader and then fails on what does not fit
-        # (duckdb/duckdb#23818); trimmed cells keep it out
-        trimmed = {each: cells[each].strip().nullif("") for each in cells.columns}
-        con.create_view(name, cells.select(**trimmed))
-        return "csv"
-    # DuckDB takes numbers for "not NaN" where Parquet's own statistics do not say so
-    # (duckdb/duckdb#25521)
-    con.read_parquet(file, table_name=name, can_have_nan=True)
-    return "parquet"
-
-
-def _heading(file: Path) -> list[str]:
-    """Names of the columns of a CSV file, from its first line."""
-    unpacked = gzip.open if file.suffix == ".gz" else open
-    try:
-        with unpacked(file, "rt", encoding="utf-8-sig", newline="") as lines:
-            names = [name.strip() for name in next(csv.reader(lines), [])]
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
-        raise TenureError(f"{file.name}: {error}", "") from None
-    if not any(names):
-        raise TenureError(f"{file.name}: the file is empty, it has no heading", "")
-    twice = sorted({repr(name) for name in names if names.count(name) > 1})
-    if twice:
-        raise TenureError(f"{file.name}: the heading names {', '.join(twice)} more than once", "")
-    return names
 
 
 def _find(
@@ -230,7 +136,7 @@ def _find(
 ) -> ir.Table:
     """Fetch the table that a mapping speaks of, its columns still under foreign names."""
     if mapping.sql is not None:
-        return query(con, f"mapped_{name}", mapping.sql)
+        return engines.query(con, f"mapped_{name}", mapping.sql)
     foreign = mapping.table or name
     if foreign in unreadable:
         raise TenureError(unreadable[foreign], "")
@@ -240,13 +146,7 @@ def _find(
             f"{did_you_mean(foreign, present)}",
             "",
         )
-    return con.table(foreign)
-
-
-def query(con: Any, name: str, sql: str) -> ir.Table:
-    """The rows of a query in the source's own dialect, under a name of their own."""
-    con.raw_sql(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql.strip().rstrip(';')}")
-    return con.table(name)
+    return engines.table(con, foreign)
 
 
 def _rename(table: ir.Table, mapping: TableMapping) -> ir.Table:
@@ -266,11 +166,6 @@ def _rename(table: ir.Table, mapping: TableMapping) -> ir.Table:
         if name not in mapping.columns.values()
     }
     return table.select(**{**kept, **renamed})
-
-
-def _keep(con: Any, name: str, table: ir.Table) -> ir.Table:
-    """Run the reading of text, or a mapping's SQL, once instead of in every question."""
-    return con.create_table(f"conformed_{name}", table, temp=True, overwrite=True)
 
 
 def conform(found: ir.Table, declared: contract.Table) -> ir.Table:
@@ -300,10 +195,11 @@ def conform_column(found: ir.Value, column: contract.Column) -> ir.Value:
     if column.type in ("date", "time"):
         return _time(found).cast(wanted)
     if column.type == "boolean":
-        return found != 0 if found.type().is_numeric() else found.try_cast("boolean")
-    number = finite(found.try_cast("float64"))
+        return _boolean(found)
+    number = finite(_number(found))
     if column.type == "integer":
-        return ibis.ifelse(number == number.round(), number, ibis.null("float64")).cast("int64")
+        whole = ibis.ifelse(number.abs() < _EXACT, number, ibis.null("float64"))
+        return ibis.ifelse(whole == whole.floor(), whole, ibis.null("float64")).cast("int64")
     return number
 
 
@@ -329,22 +225,32 @@ def _text(found: ir.Value) -> ir.StringValue:
     if not found.type().is_floating():
         return found.cast("string")
     # ids that passed through pandas beside a gap: 17.0 means 17
-    whole = found == found.floor()
-    return ibis.ifelse(whole, found.try_cast("int64").cast("string"), found.cast("string"))
+    small = ibis.ifelse(found.abs() < _EXACT, found, ibis.null(found.type()))
+    return ibis.ifelse(
+        small == small.floor(), small.cast("int64").cast("string"), found.cast("string")
+    )
+
+
+def _number(found: ir.Value) -> ir.FloatingValue:
+    return _matching(found, _NUMBER).cast("float64")
+
+
+def _boolean(found: ir.Value) -> ir.BooleanValue:
+    if found.type().is_boolean():
+        return found
+    if found.type().is_numeric():
+        return found != 0
+    word = found.cast("string").strip().lower()
+    return ibis.cases((word.isin(_TRUE), True), (word.isin(_FALSE), False))
 
 
 def _time(found: ir.Value) -> ir.TimestampValue:
-    if not found.type().is_string():
-        return found.cast("timestamp('UTC')").cast("timestamp")
     # engines read '01-02-23' as some day of the year 1: only full ISO dates pass
-    iso = ibis.ifelse(found.re_search(ISO_TIME), found, ibis.null("string"))
-    return iso.try_cast("timestamp('UTC')").cast("timestamp")
+    return _matching(found, ISO_TIME).cast("timestamp('UTC')").cast("timestamp")
 
 
-def words(error: Exception) -> str:
-    """What an engine said, in a line: its first three lines at most, without its own type name."""
-    if isinstance(error, TenureError):
-        return error.message
-    first_part = str(error).strip().split("\n\n")[0].splitlines()
-    said = "; ".join(line.strip().rstrip(".") for line in first_part[:3] if line.strip())
-    return said.split(" Error: ", 1)[-1]
+def _matching(found: ir.Value, pattern: str) -> ir.Value:
+    """The value, or nothing where it is text of another form."""
+    if not found.type().is_string():
+        return found
+    return ibis.ifelse(found.re_search(pattern), found, ibis.null("string"))

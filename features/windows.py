@@ -119,13 +119,14 @@ def totals(
     -------
     Table
         account_id, as_of, ``{name}_{window}`` for each sum and window (null where nothing
-        happened), and ``last_used``, the last day with an event in the longest window.
+        happened), and ``last_used``, the last day with an event in any of these windows.
     """
     parts = marked.group_by("account_id", "mask").agg(
         **{name: value.sum() for name, (value, _wanted) in sums.items()},
         last_used=marked.day.max(),
     )
-    t = _expand(parts, as_ofs, _windows(w.name for w in WINDOWS))
+    used = {window for _value, wanted in sums.values() for window in wanted}
+    t = _expand(parts, as_ofs, _windows(sorted(used)))
     return t.group_by(*KEYS).agg(
         **{
             f"{name}_{window}": t[name].sum(where=t.pattern == window)

@@ -28,8 +28,8 @@ Source = Annotated[
     str | None,
     typer.Argument(
         metavar="[SOURCE]",
-        help="Folder of CSV or Parquet files, or a .duckdb file; by default the one that "
-        "tenure.toml names.",
+        help="Folder of CSV or Parquet files, .duckdb file, postgresql:// or spark:// address "
+        "(docs/sources.md); by default the one that tenure.toml names.",
         show_default=False,
     ),
 ]

@@ -34,7 +34,8 @@ class Workplace:
         if named is None:
             raise TenureError(
                 "No source is named.",
-                "Give a folder or a .duckdb file as SOURCE, or set [source] url in tenure.toml.",
+                "Give a folder, a .duckdb file or an address as SOURCE, or set [source] url in "
+                "tenure.toml.",
             )
         catalog.metrics(chosen)  # a fault in own metrics is told before any work
         return cls(source.connect(named, chosen), chosen)

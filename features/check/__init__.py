@@ -9,9 +9,10 @@ from features.check.probe import count_rows, table_fault
 from features.check.report import Fault, Report, share
 from features.check.tables import check_table
 from features.contract import SIGNALS, TABLES
+from features.engines import engine_errors, query, words
 from features.errors import did_you_mean
 from features.settings import OwnCheck, Settings
-from features.source import ENGINE_ERRORS, Source, query, words
+from features.source import Source
 
 CONTRACT_ERROR = ("error", "contracts")
 """Where these are in the dates, following contracts through time would only raise false alarms."""
@@ -33,14 +34,14 @@ def check(source: Source, settings: Settings, today: date) -> Report:
         Every fault, and what can be learned from what is there.
     """
     faults = _missing_tables(source)
-    faults += [_cannot_read(name, why) for name, why in source.unreadable.items()]
+    faults += [_cannot_read(source, name, why) for name, why in source.unreadable.items()]
     rows: dict[str, int] = {}
     for name in source.tables:
         try:
             rows[name] = count_rows(source.tables[name])
             faults += check_table(source, name, rows[name], today)
-        except ENGINE_ERRORS as error:
-            faults.append(_cannot_read(name, words(error)))
+        except engine_errors() as error:
+            faults.append(_cannot_read(source, name, words(error)))
     broken = {fault.column for fault in faults if (fault.severity, fault.table) == CONTRACT_ERROR}
     can_follow = rows.get("contracts") and not broken & {"start_date", "end_date"}
     fates = learnable.fates(source, settings, today) if can_follow else None
@@ -88,12 +89,16 @@ def _required(name: str) -> str:
     return ", ".join(column.name for column in TABLES[name].columns if column.required)
 
 
-def _cannot_read(name: str, why: str) -> Fault:
+def _cannot_read(source: Source, name: str, why: str) -> Fault:
+    remedy = (
+        "Let the user of this address read it"
+        if "://" in source.url
+        else "Write it anew as Parquet, as CSV (commas, UTF-8), or as a table of a DuckDB file"
+    )
     return table_fault(
         name,
         f"{name} cannot be read: {why}.",
-        "Write it anew as Parquet, as CSV (commas, UTF-8), or as a table of a DuckDB file; "
-        f"where tenure.toml maps it, look at [tables.{name}].",
+        f"{remedy}; where tenure.toml maps it, look at [tables.{name}].",
     )
 
 
@@ -105,7 +110,7 @@ def _own(source: Source, number: int, own: OwnCheck) -> list[Fault]:
         whole = source.con.table(own.of) if own.of else source.tables.get(own.table)
         rows = max(count, count_rows(whole)) if whole is not None else count
         shown = offending.limit(3).to_pyarrow().to_pylist() if count else []
-    except ENGINE_ERRORS as error:
+    except engine_errors() as error:
         said = f"check number {number} of tenure.toml cannot be run: {words(error)}."
         return [table_fault(own.table, said, "Correct its sql, or the table named under of.")]
     if not count:

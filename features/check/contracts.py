@@ -160,7 +160,9 @@ def in_force(contracts: ir.Table) -> ir.Table:
         ends=contracts.end_date.fill_null(NO_END),
     )
     before = terms["ends"].max().over(group_by="account_id", order_by="begins", rows=(None, -1))
-    terms = terms.mutate(opens=(before.isnull() | (terms.begins > before)).cast("int64"))
+    opens = before.isnull() | (terms.begins > before)
+    # PostgreSQL casts no truth to a number
+    terms = terms.mutate(opens=ibis.ifelse(opens, 1, 0))
     number = terms.opens.sum().over(group_by="account_id", order_by="begins", rows=(None, 0))
     terms = terms.mutate(spell=number)
     return terms.group_by("account_id", "spell").agg(

@@ -22,7 +22,12 @@ def spark(tmp_path_factory):
     yield from engines.start_spark(tmp_path_factory.mktemp("spark"))
 
 
-ENGINES = ("duckdb", "postgresql", pytest.param("spark", marks=pytest.mark.slow))
+ON_SPARK = (
+    pytest.mark.slow,
+    # pyspark 4.0 leaves the sockets by which it fetches results to the garbage collector
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+)
+ENGINES = ("duckdb", "postgresql", pytest.param("spark", marks=ON_SPARK))
 
 
 @pytest.fixture(params=ENGINES)

@@ -3,6 +3,7 @@
 Where one is not installed, its tests say how to get it and are skipped.
 """
 
+import gc
 import os
 import pwd
 import secrets
@@ -78,13 +79,11 @@ class Postgres:
 
 
 def _copy(con: psycopg.Connection, place: sql.Identifier, table: pa.Table) -> None:
-    kinds = {"string": "text", "double": "double precision", "int64": "bigint", "bool": "boolean"}
+    kinds = {"string": "text", "double": "float8", "int64": "bigint", "date32": "date"}
+    told = {each.name: str(each.type).partition("[")[0] for each in table.schema}
     columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(
-            sql.Identifier(column.name),
-            sql.SQL(kinds.get(str(column.type), str(column.type).partition("[")[0])),
-        )
-        for column in table.schema
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kinds.get(kind, kind)))
+        for name, kind in told.items()
     )
     con.execute(sql.SQL("CREATE TABLE {} ({})").format(place, columns))
     text = BytesIO()
@@ -193,12 +192,18 @@ def start_spark(folder: Path) -> Iterator[object]:
     from pyspark.sql import SparkSession
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    places = {"spark.sql.warehouse.dir": str(folder / "warehouse"), "spark.local.dir": str(folder)}
-    builder = SparkSession.builder.master("local[2]").config(map=SPARK | places)
-    session = builder.getOrCreate()
+    settings = {**SPARK, "spark.sql.warehouse.dir": str(folder / "warehouse")}
+    session = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    gateway = session.sparkContext._gateway
     yield session
+    # what Ibis kept in the session is dropped while there is one
+    gc.collect()
     session.stop()
+    # the Java process, and the sockets to it
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait(30)
 
 
 # Files --------------------------------------------------------------------------------------------
@@ -212,8 +217,10 @@ def write(folder: Path, tables: Mapping[str, pd.DataFrame]) -> Path:
     return folder
 
 
-def arrow(name: str, rows: pd.DataFrame) -> pa.Table:
-    """Rows of a contract table in the contract's types."""
+def arrow(name: str, rows: pd.DataFrame | pa.Table) -> pa.Table:
+    """Rows of a contract table in the contract's types, unless they have types already."""
+    if isinstance(rows, pa.Table):
+        return rows
     declared = {column.name: column.type for column in contract.TABLES[name].columns}
     kinds = {c: ibis.dtype(contract.ENGINE_TYPES[declared[c]]).to_pyarrow() for c in rows.columns}
     return pa.table(

@@ -8,6 +8,7 @@ from histories import frame, source
 
 from features import build
 from features.settings import Settings
+from features.source import connect
 
 AS_OFS = [pd.Timestamp("2025-03-01").date(), pd.Timestamp("2025-06-01").date()]
 RANKS = [f"{name}_peer_rank" for name in naive_peers.RANKED]
@@ -106,6 +107,13 @@ def test_what_peers_do_at_or_after_as_of_moves_no_rank(company):
     together = ranks(company)
     together = together[together["as_of"] == day].reset_index(drop=True)
     pd.testing.assert_frame_equal(together[RANKS], alone[RANKS])
+
+
+def test_ranks_are_the_same_on_every_engine(put, company):
+    tables = {name: t for name, t in company.items() if name not in NOTHING_OF}
+    found = build.feature_table(connect(put(tables), Settings()), Settings(), AS_OFS[:1])
+    expected = ranks(company, AS_OFS[:1])
+    pd.testing.assert_frame_equal(found[RANKS], expected[RANKS], rtol=0, atol=1e-9)
 
 
 def test_without_segments_age_alone_makes_peers(company):

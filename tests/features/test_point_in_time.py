@@ -2,6 +2,7 @@
 
 import naive
 import naive_dimensions
+import naive_peers
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +22,13 @@ def table_of(history, as_ofs=AS_OFS):
     return build.feature_table(source(history), Settings(), as_ofs)
 
 
+def looped(history, row, everybody):
+    """All metrics of a row's account once more, among everybody observed at that as_of."""
+    found = naive.features(history, row["account_id"], row["as_of"])
+    found |= naive_dimensions.features(history, row["account_id"], row["as_of"])
+    return found | naive_peers.features(everybody, row["account_id"])
+
+
 histories = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -28,9 +36,7 @@ def test_the_loop_and_the_table_know_every_metric():
     history = random_history(np.random.default_rng(3))
     table = table_of(history)
     row = table.iloc[0]
-    looped = naive.features(history, row.account_id, row.as_of)
-    looped |= naive_dimensions.features(history, row.account_id, row.as_of)
-    assert set(looped) == set(METRICS)
+    assert set(looped(history, row, naive_peers.everybody(history, row.as_of))) == set(METRICS)
     assert set(METRICS) <= set(table.columns)
 
 
@@ -42,9 +48,9 @@ def test_every_metric_is_what_a_naive_loop_finds(seed):
         table = table_of(history)
     except build.TenureError:
         return
+    everybody = {as_of: naive_peers.everybody(history, as_of) for as_of in set(table.as_of)}
     for row in table.to_dict("records"):
-        expected = naive.features(history, row["account_id"], row["as_of"])
-        expected |= naive_dimensions.features(history, row["account_id"], row["as_of"])
+        expected = looped(history, row, everybody[row["as_of"]])
         for name in METRICS:
             found = None if pd.isna(row[name]) else row[name]
             assert found == pytest.approx(expected[name], abs=1e-9), (name, row["as_of"])

@@ -8,6 +8,7 @@ import pytest
 
 from features.errors import SettingsError
 from features.settings import (
+    MetricSettings,
     ObservationSettings,
     OwnCheck,
     Settings,
@@ -52,7 +53,7 @@ def test_the_example_says_the_defaults() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [ObservationSettings, TrainingSettings, TableMapping, OwnCheck],
+    [MetricSettings, ObservationSettings, TrainingSettings, TableMapping, OwnCheck],
     ids=lambda k: k.__name__,
 )
 def test_the_example_explains_every_setting(kind: type) -> None:
@@ -68,6 +69,7 @@ def test_the_example_works_with_its_examples_taken_in(tmp_path: Path) -> None:
     assert "from subscriptions" in str(settings.tables["contracts"].sql)
     assert settings.tables["usage"].columns["feature"] == "event_name"
     assert settings.checks[0].of == "subscriptions"
+    assert settings.metrics.file == str(tmp_path / "my_metrics.py")
     assert settings.observations.observed_until == date(2024, 12, 31)
 
 
@@ -75,7 +77,7 @@ def uncommented(line: str) -> str:
     """Turn an example into a setting, and leave prose alone."""
     code = line.removeprefix("# ")
     starts = ("[", "sql", "table ", "columns", "of ", "message", "fix", "severity", "url")
-    starts = (*starts, "first", "observed", "select", "    ", "from", '"""')
+    starts = (*starts, "file =", "first", "observed", "select", "    ", "from", '"""')
     return code if code.startswith(starts) and "  " not in code.strip() else line
 
 

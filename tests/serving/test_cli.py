@@ -221,6 +221,13 @@ def test_metrics_lists_the_catalog(tenure):
     assert all(name in tenure("metrics")[1] for name in ("active_days_28d", "nps_last"))
 
 
+def test_metrics_are_told_in_german_and_with_own_ones(tenure):
+    assert "Aktive Nutzer (high is healthy, actionable)" in tenure("metrics", "--lang", "de")[1]
+    Path("tenure.toml").write_text('[metrics]\nfile = "mine.py"\n', encoding="utf-8")
+    assert "mine.py is not there" in tenure("metrics")[2]
+    assert "mine.py is not there" in tenure("check", ".")[2]
+
+
 def test_a_defect_is_told_without_a_traceback(tenure, monkeypatch):
     def defect() -> None:
         raise ZeroDivisionError("division by zero")

@@ -35,6 +35,15 @@ def test_only_the_unit_decides_how_a_number_is_written():
     assert explain.sentence(share, 0.153) == "15% of the seats"
 
 
+def test_a_sentence_is_said_in_german_with_german_numbers():
+    metrics = catalog.metrics()
+    said = explain.sentence(metrics["active_users_28d"], 1234.0, "de")
+    assert said == "1.234 Nutzer waren in den letzten 28 Tagen aktiv"
+    assert explain.sentence(metrics["active_users_28d"], None, "de") == "Aktive Nutzer: keine Daten"
+    share = explain.sentence(metrics["active_seat_share_28d"], 0.01, "de")
+    assert share == "1 % der Lizenzen wurde in den letzten 28 Tagen genutzt"
+
+
 def test_what_protects_is_never_a_reason_for_risk():
     drivers = [driver("a", -0.2), driver("a", 0.1), driver("b", 0.05), driver("b", -0.00001)]
     assert [each["points"] for each in explain.raising(drivers)] == [0.1, 0.05]
