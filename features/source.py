@@ -23,18 +23,18 @@ from features.settings import Settings, TableMapping
 ALWAYS_KNOWN = "1970-01-01"
 """known_at of an account or a user of whom no time is told."""
 
-_YEAR = r"(000[1-9]|00[1-9]\d|0[1-9]\d\d|[1-9]\d{3})"
-_LEAP_YEAR = r"(\d\d(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
+_LEAP_YEAR = r"([1-9]\d(0[48]|[2468][048]|[13579][26])|([2468][048]|[13579][26])00)"
 _DAY_OF_ANY_YEAR = (
     r"((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)"
     r"|02-(0[1-9]|1\d|2[0-8]))"
 )
-_CLOCK = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.]\d+)?)?"
-_ZONE = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
-ISO_TIME = rf"^\s*({_YEAR}-{_DAY_OF_ANY_YEAR}|{_LEAP_YEAR}-02-29)([T ]{_CLOCK}\s*{_ZONE}?)?\s*$"
-OFFSET = r":\d{2}([.]\d+)?\s*(Z|[+-]\d{2}(:?\d{2})?)\s*$"
-_NUMBER = r"^\s*[+-]?(\d{1,60}([.]\d{0,60})?|[.]\d{1,60})([eE][+-]?\d{1,2})?\s*$"
-_TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.]\d{1,9})?)?"
+_ZONE = r"(Z|[+-](0\d|1[0-3])(:?[0-5]\d)?|[+-]14(:?00)?)"
+ISO_TIME = rf"^([1-9]\d{{3}}-{_DAY_OF_ANY_YEAR}|{_LEAP_YEAR}-02-29)([T ]{_CLOCK}{_ZONE}?)?$"
+OFFSET = rf":\d{{2}}([.]\d+)?{_ZONE}$"
+_MINUTES = len("2024-01-31T09:30")
+_NUMBER = r"^ *[+-]?(\d{1,60}([.]\d{0,60})?|[.]\d{1,60})([eE][+-]?\d{1,2})? *$"
+_TRUE, _FALSE = "^ *(true|t|yes|y|1) *$", "^ *(false|f|no|n|0) *$"
 """What text must look like to be cast: an engine that lacks try_cast fails on all else, and those
 that have it disagree on what it accepts."""
 
@@ -232,7 +232,9 @@ def _text(found: ir.Value) -> ir.StringValue:
 
 
 def _number(found: ir.Value) -> ir.FloatingValue:
-    return _matching(found, _NUMBER).cast("float64")
+    if found.type().is_string():
+        found = ibis.ifelse(found.re_search(_NUMBER), found, ibis.null("string"))
+    return found.cast("float64")
 
 
 def _boolean(found: ir.Value) -> ir.BooleanValue:
@@ -240,17 +242,17 @@ def _boolean(found: ir.Value) -> ir.BooleanValue:
         return found
     if found.type().is_numeric():
         return found != 0
-    word = found.cast("string").strip().lower()
-    return ibis.cases((word.isin(_TRUE), True), (word.isin(_FALSE), False))
+    # by patterns: Ibis has Spark strip the letters f and v along with blanks
+    word = found.cast("string").lower()
+    return ibis.cases((word.re_search(_TRUE), True), (word.re_search(_FALSE), False))
 
 
 def _time(found: ir.Value) -> ir.TimestampValue:
-    # engines read '01-02-23' as some day of the year 1: only full ISO dates pass
-    return _matching(found, ISO_TIME).cast("timestamp('UTC')").cast("timestamp")
-
-
-def _matching(found: ir.Value, pattern: str) -> ir.Value:
-    """The value, or nothing where it is text of another form."""
-    if not found.type().is_string():
-        return found
-    return ibis.ifelse(found.re_search(pattern), found, ibis.null("string"))
+    if found.type().is_string():
+        # engines read '01-02-23' as some day of the year 1: only full ISO dates pass; and Spark
+        # reads no zone where the seconds are left out
+        untold = (found.length() > _MINUTES) & (found.substr(_MINUTES, 1) != ":")
+        whole = found.left(_MINUTES) + ":00" + found.substr(_MINUTES)
+        told = ibis.ifelse(untold, whole, found)
+        found = ibis.ifelse(found.re_search(ISO_TIME), told, ibis.null("string"))
+    return found.cast("timestamp('UTC')").cast("timestamp")

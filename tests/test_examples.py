@@ -5,6 +5,7 @@ The data is described in docs/examples.md; TENURE_EXAMPLE_DATA names its folder.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,14 @@ def example(name):
     return str(DATA / name), "--config", str(config)
 
 
+def shown(figure):
+    """What the README says of a figure."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(rf"\| {re.escape(figure)}[^|]*\| (\d\.\d+)", readme)
+    assert found, figure
+    return float(found[1])
+
+
 def test_a_crm_vendor_is_learned_from_up_to_the_published_ceiling(run, tmp_path):
     churnsim = example("churnsim_crm5")
     checked = run("check", *churnsim, "--json")
@@ -66,6 +75,9 @@ def test_a_crm_vendor_is_learned_from_up_to_the_published_ceiling(run, tmp_path)
     assert monthly["auc"] < CEILING[1], "more than the generator itself knows would be a leak"
     assert monthly["high"] > 0.568, "and no less than a plain LightGBM reached"
     assert told["registered"]
+    assert shown("AUC over all observations") == pytest.approx(told["auc"], abs=0.01)
+    assert shown("AUC among renewals due, all terms") == pytest.approx(told["auc_due"], abs=0.01)
+    assert shown("AUC among monthly plans due") == pytest.approx(monthly["auc"], abs=0.01)
 
     promoted = run("promote", str(told["version"]))
     assert promoted.returncode == 0, promoted.stderr

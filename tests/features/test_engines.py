@@ -266,9 +266,9 @@ def test_the_check_finds_the_same_faults_on_every_engine(put, tmp_path):
 
 
 AS_TEXT = {
-    "occurred_at": [
+    "opened_at": [
         "2024-02-29",
-        " 2024-01-31T09:30:00.25Z ",
+        "2024-01-31T09:30:00.25Z",
         "2024-01-31 23:30:00-0500",
         "2024-01-31T23:30+14",
         "2023-02-29",
@@ -276,16 +276,17 @@ AS_TEXT = {
         "31-01-2024",
         "infinity",
     ],
-    "quantity": ["12", " 12.5 ", "-1e3", ".5", "1e999", "1.5d", "0x10", "NaN"],
-    "active_users": ["3.0", "3.5", "1e20", "-4", "", "3 ", "three", "9007199254740993"],
+    "satisfaction": ["12", " 12.5 ", "-1e3", ".5", "1e999", "1.5d", "0x10", "NaN"],
+    "contacts": ["3.0", "3.5", "1e20", "-4", "", "3 ", "three", "9007199254740993"],
+    "reopened": ["true", "NO", " 1 ", "f", "2", "on", "", "y"],
 }
 
 
 def test_text_is_read_alike_on_every_engine(put):
-    cells = {"account_id": [str(n) for n in range(8)], "feature": ["login"] * 8, **AS_TEXT}
-    source = connect(put({"usage": pa.table(cells)}), Settings())
-    found = rows(source, "usage", "account_id", *AS_TEXT)
-    times, quantities, users = (list(column) for column in list(zip(*found, strict=True))[1:])
+    cells = {"account_id": [str(n) for n in range(8)], **AS_TEXT}
+    source = connect(put({"tickets": pa.table(cells)}), Settings())
+    found = rows(source, "tickets", "account_id", *AS_TEXT)
+    _, times, numbers, whole, truths = (list(column) for column in zip(*found, strict=True))
     assert times == [
         pd.Timestamp("2024-02-29"),
         pd.Timestamp("2024-01-31 09:30:00.25"),
@@ -293,8 +294,9 @@ def test_text_is_read_alike_on_every_engine(put):
         pd.Timestamp("2024-01-31 09:30"),
         *[None] * 4,
     ]
-    assert quantities == [12.0, 12.5, -1000.0, 0.5, *[None] * 4]
-    assert users == [3, None, None, -4, None, 3, None, None]
+    assert numbers == [12.0, 12.5, -1000.0, 0.5, *[None] * 4]
+    assert whole == [3, None, None, -4, None, 3, None, None]
+    assert truths == [True, False, True, False, None, None, None, True]
 
 
 def test_a_mapping_in_the_sql_of_postgresql(postgres):
