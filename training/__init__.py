@@ -1,1 +1,1 @@
-"""Feature tables with outcomes in; a model and the evidence for it out."""
+"""Rows with outcomes -> a calibrated model and its evidence. Start at `training.pipeline`."""
