@@ -1,1 +1,1 @@
-"""A model and today's features -> scores with reasons, for people and tools. Start at `serving.score`."""
+"""A model and today's features -> scores with reasons. Start at `serving.score`."""
