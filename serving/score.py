@@ -83,9 +83,8 @@ def score(
         The score table without the labels that only the accounts table knows.
     """
     features = _read_by(model, features)
-    points, base = model.points(features)
-    probability = model.predict_proba(features)
-    low, high = model.interval(features)
+    explained = model.explain(features)
+    points, probability = explained.points, explained.probability
     used = features[list(points.columns)]
     days = _column(features, "days_to_renewal")
     arr = _column(features, "arr")
@@ -94,8 +93,8 @@ def score(
             "account_id": features["account_id"].astype(str),
             "as_of": features["as_of"],
             "churn_probability": probability,
-            "probability_low": low,
-            "probability_high": high,
+            "probability_low": explained.low,
+            "probability_high": explained.high,
             "arr": arr,
             "renewal_date": features["as_of"] + pd.to_timedelta(days, unit="D"),
             "days_to_renewal": days,
@@ -103,7 +102,7 @@ def score(
             "coverage": coverage(used, points),
             "drivers": _drivers(used, points, metrics),
             "dimension_points": _dimension_points(points, metrics),
-            "base_probability": base,
+            "base_probability": explained.base_probability,
             "model_version": version,
             "scored_at": scored_at,
         }

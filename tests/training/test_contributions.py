@@ -1,0 +1,174 @@
+"""Contributions by tables, against LightGBM itself, on everything that its trees can do."""
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training import churn_model, contributions
+from training.churn_model import ChurnModel
+from training.contributions import Forest
+from training.trees import UnreadError
+
+FEATURES = 12
+
+
+def matrix(rows: int, seed: int = 0) -> np.ndarray:
+    """Numbers with holes; column 0 has 6 categories, column 1 has 40, column 2 no hole."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rows, FEATURES)).round(2)
+    X[:, 0], X[:, 1] = rng.integers(6, size=rows), rng.integers(40, size=rows)
+    X[:, 3] = rng.integers(3, size=rows)
+    holes = rng.random(X.shape) < 0.2
+    holes[:, 2] = False
+    X[holes] = np.nan
+    return X
+
+
+def grow(trees: int, rows: int = 3000, **parameters: object) -> lgb.Booster:
+    X, rng = matrix(rows), np.random.default_rng(1)
+    known = np.nan_to_num(X)
+    odds = known[:, 2:].sum(axis=1) + 2 * (known[:, 0] == 3) + np.isin(known[:, 1], [3, 17, 35])
+    odds += 2 * np.isnan(X[:, 4]) - known[:, 5] * known[:, 6]
+    y = odds + rng.normal(size=rows) > 1
+    shape = {
+        "objective": "binary",
+        "num_leaves": 8,
+        "min_data_in_leaf": 10,
+        "cat_smooth": 1,
+        "min_data_per_group": 5,
+        "monotone_constraints": [0, 0, 1, 0, 0, 0, 0, 1, 1, 0, -1, 0],
+        "verbosity": -1,
+        "num_threads": 1,
+        **parameters,
+    }
+    data = lgb.Dataset(X, y.astype(float), categorical_feature=[0, 1])
+    return lgb.train(shape, data, trees)
+
+
+@pytest.fixture(scope="module")
+def small() -> lgb.Booster:
+    return grow(60)
+
+
+@pytest.fixture(scope="module")
+def deep() -> lgb.Booster:
+    return grow(25, num_leaves=31)
+
+
+@pytest.fixture(params=["small", "deep"])
+def booster(request: pytest.FixtureRequest) -> lgb.Booster:
+    return request.getfixturevalue(request.param)
+
+
+def test_contributions_equal_lightgbms(booster: lgb.Booster) -> None:
+    X = matrix(500, seed=2)
+    forest = Forest.of(booster)
+    theirs = booster.predict(X, pred_contrib=True)
+    np.testing.assert_allclose(forest.explain(X)[1], theirs[:, :-1], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(forest.base, theirs[:, -1], rtol=0, atol=1e-12)
+
+
+def test_scores_equal_lightgbms_to_the_bit(booster: lgb.Booster) -> None:
+    X = matrix(2000, seed=3)
+    forest = Forest.of(booster)
+    theirs = booster.predict(X, raw_score=True)
+    assert (forest.scores(X) == theirs).all()
+    assert (forest.explain(X)[0] == theirs).all()
+
+
+def test_a_row_is_told_the_same_alone_and_among_many(
+    booster: lgb.Booster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, forest = matrix(300, seed=4), Forest.of(booster)
+    scores, values = forest.explain(X)
+    monkeypatch.setattr(contributions, "CHUNK", 77)
+    for again in (forest.explain(X), forest.explain(X[:20]), forest.explain(X[7:8])):
+        start = 7 if len(again[0]) == 1 else 0
+        same = slice(start, start + len(again[0]))
+        assert (again[0] == scores[same]).all()
+        assert (again[1] == values[same]).all()
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    row=st.lists(
+        st.floats(allow_infinity=False, width=64) | st.sampled_from([np.nan, 0.0, 1e-36, -1e-36]),
+        min_size=FEATURES,
+        max_size=FEATURES,
+    ),
+    codes=st.tuples(*[st.sampled_from([np.nan, -3.0, 0.0, 5.0, 39.0, 40.0, 1e6, 2.5])] * 2),
+)
+def test_any_row_is_decided_as_lightgbm_decides(
+    small: lgb.Booster, row: list[float], codes: tuple[float, float]
+) -> None:
+    X = np.array([[*codes, *row[2:]]])
+    score, values = Forest.of(small).explain(X)
+    assert (score == small.predict(X, raw_score=True)).all()
+    theirs = small.predict(X, pred_contrib=True)
+    np.testing.assert_allclose(values, theirs[:, :-1], rtol=0, atol=1e-12)
+
+
+def test_the_forest_under_test_has_every_kind_of_decision(small: lgb.Booster) -> None:
+    asked = {
+        (column.missing, column.left is not None, threshold == np.inf)
+        for group in Forest.of(small).groups
+        for bit in group.bits
+        for (column, threshold), _ in bit
+    }
+    assert {("left", False, False), ("right", False, False), ("zero", False, False)} <= asked
+    assert ("right", True, False) in asked
+
+
+def test_trees_that_could_not_grow_give_their_one_value() -> None:
+    booster = grow(3, rows=200, min_data_in_leaf=150)
+    X = matrix(5)
+    score, values = Forest.of(booster).explain(X)
+    assert (score == booster.predict(X, raw_score=True)).all()
+    assert not values.any()
+
+
+def test_no_rows_have_no_contributions(small: lgb.Booster) -> None:
+    score, values = Forest.of(small).explain(np.empty((0, FEATURES)))
+    assert (score.shape, values.shape) == ((0,), (0, FEATURES))
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"zero_as_missing": True}, {"linear_tree": True, "monotone_constraints": None}]
+)
+def test_what_the_tables_cannot_hold_is_left_to_lightgbm(parameters: dict[str, object]) -> None:
+    booster = grow(5, **parameters)
+    with pytest.raises(UnreadError):
+        Forest.of(booster)
+
+
+def test_a_model_explains_itself_with_and_without_tables(
+    small: lgb.Booster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pandas as pd
+
+    features = tuple(churn_model.Feature(f"x{n}", "number") for n in range(FEATURES))
+    table = pd.DataFrame(matrix(100), columns=[each.name for each in features])
+    tabled = ChurnModel(features, frozenset(), small, bags=(small,) * 3).explain(table)
+    monkeypatch.setattr(contributions, "MOST_BITS", 1)
+    monkeypatch.setattr(churn_model, "MANY", 1)
+    plain = ChurnModel(features, frozenset(), small, bags=(small,) * 3).explain(table)
+    assert (tabled.probability == plain.probability).all()
+    assert (tabled.low == plain.low).all()
+    np.testing.assert_allclose(tabled.points, plain.points, rtol=0, atol=1e-12)
+
+
+def test_intervals_are_the_same_from_bags_as_tables(
+    small: lgb.Booster, deep: lgb.Booster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pandas as pd
+
+    features = tuple(churn_model.Feature(f"x{n}", "number") for n in range(FEATURES))
+    model = ChurnModel(features, frozenset(), small, bags=(small, deep, grow(40)))
+    table = pd.DataFrame(matrix(100), columns=[each.name for each in features])
+    few = model.interval(table)
+    monkeypatch.setattr(churn_model, "MANY", 1)
+    many = model.interval(table)
+    assert (few[0] == many[0]).all()
+    assert (few[1] == many[1]).all()

@@ -1,0 +1,354 @@
+"""Contributions: SHAP values of a LightGBM forest, looked up instead of computed row by row.
+
+What a leaf gives to a feature depends on nothing but which features of the leaf's path the row
+follows: a pattern of a few bits. So the SHAP values of every pattern are computed once, when a
+model is loaded, and summed over groups of neighbouring leaves, which together ask few enough
+questions for one table. A row then costs its answers, one code and one look-up per group. The
+values equal those of LightGBM's `pred_contrib` up to rounding; docs/benchmarks.md has the speed.
+
+Scores are equal to `Booster.predict(raw_score=True)` to the bit, and neither scores nor
+contributions depend on how many rows are asked for together.
+
+References
+----------
+Lundberg et al. (2020). From local explanations to global understanding with explainable AI for
+trees. Path-dependent TreeSHAP: what these values are.
+Yang (2021). Fast TreeSHAP (arXiv 2109.09847), and Nadel and Wettenstein (2025). From Decision
+Trees to Boolean Logic (arXiv 2511.09376): tables per leaf and pattern.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from training import trees
+from training.trees import Answer, Column, Floats, Leaf, Reading, Test, UnreadError
+
+BITS = 8
+"""Questions per group of leaves: a table has 2^8 columns, which a core's nearest cache holds."""
+
+MOST_BITS = 12
+"""Features on one leaf's path above which its table would be too large."""
+
+CHUNK = 8192
+"""Rows that go through the forest together."""
+
+FEW = 64
+"""Rows below which one pass over all tests is quicker than one per group."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring leaves of one tree that share one code.
+
+    Parameters
+    ----------
+    leaves : tuple of Leaf
+    bits : tuple of tuple of Answer, length B
+        The row's code has a bit set where all answers of that bit are given.
+    """
+
+    leaves: tuple[Leaf, ...]
+    bits: tuple[tuple[Answer, ...], ...]
+
+    @cached_property
+    def reached(self) -> Floats:
+        """Value of the leaf that each code reaches, 0 where it is another group's; (2^B,)."""
+        values = np.zeros(2 ** len(self.bits))
+        for leaf in self.leaves:
+            values[self.passed(leaf) == 2 ** len(leaf.cover) - 1] = leaf.value
+        return values
+
+    def passed(self, leaf: Leaf) -> NDArray[np.intp]:
+        """Features of a leaf whose tests each code passes, as bits in their order; (2^B,)."""
+        codes = np.arange(2 ** len(self.bits))
+        passed = np.zeros(len(codes), np.intp)
+        for place, answers in enumerate(leaf.answers.values()):
+            passed |= _passes(codes, self.bits, tuple(answers)) << place
+        return passed
+
+    def shap(self, tables: Mapping[int, Floats]) -> tuple[list[int], Floats]:
+        """Features that the group moves, and their SHAP values by code, shape (F, 2^B)."""
+        features = sorted({feature for leaf in self.leaves for feature in leaf.cover})
+        values = np.zeros((len(features), 2 ** len(self.bits)))
+        for leaf in self.leaves:
+            own = [features.index(feature) for feature in leaf.cover]
+            values[own] += tables[id(leaf)][:, self.passed(leaf)]
+        moving = np.flatnonzero(values.any(axis=1))
+        return [features[place] for place in moving], values[moving]
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """A LightGBM model of one output as tables.
+
+    Parameters
+    ----------
+    width : int
+        Number of features p.
+    base : float
+        Mean score of the training rows, from which the contributions start.
+    groups : tuple of Group
+    """
+
+    width: int
+    base: float
+    groups: tuple[Group, ...]
+
+    @classmethod
+    def of(cls, booster: lgb.Booster) -> Self:
+        """Read a model.
+
+        Raises
+        ------
+        UnreadError
+            For linear leaves, several outputs, zero as missing, and paths of more than `MOST_BITS`
+            features.
+        """
+        told = trees.read(booster.model_to_string())
+        groups = [group for tree in told for group in _groups(list(trees.leaves(tree)))]
+        longest = max(len(leaf.cover) for group in groups for leaf in group.leaves)
+        if longest > MOST_BITS:
+            raise UnreadError(f"a path of {longest} features")
+        return cls(booster.num_feature(), sum(map(trees.mean, told)), tuple(groups))
+
+    def scores(self, X: Floats) -> Floats:
+        """Log-odds of n rows, shape (n,), as `Booster.predict(raw_score=True)` gives them."""
+        scores = np.zeros(len(X))
+        for start in range(0, len(X), CHUNK):
+            rows = slice(start, start + CHUNK)
+            for group, place in zip(self.groups, self._codes(X[rows]), strict=True):
+                scores[rows] += group.reached.take(place, mode="wrap")
+        return scores
+
+    def explain(self, X: Floats) -> tuple[Floats, Floats]:
+        """Scores and what each feature contributes to them.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, p)
+
+        Returns
+        -------
+        scores : ndarray of shape (n,)
+            Log-odds, as `Booster.predict(raw_score=True)`.
+        contributions : ndarray of shape (n, p)
+            base + the sum of a row = its score, up to rounding.
+        """
+        if len(X) < FEW:
+            return self._few(X)
+        scores, contributions = np.zeros(len(X)), np.zeros((self.width, len(X)))
+        for start in range(0, len(X), CHUNK):
+            rows = slice(start, start + CHUNK)
+            codes = self._codes(X[rows])
+            for group, (features, shap), place in zip(self.groups, self._shap, codes, strict=True):
+                scores[rows] += group.reached.take(place, mode="wrap")
+                for feature, values in zip(features, shap, strict=True):
+                    contributions[feature, rows] += values.take(place, mode="wrap")
+        return scores, contributions.T
+
+    def _codes(self, X: Floats) -> Iterator[NDArray[np.intp]]:
+        """The code of n rows in each group, shape (n,)."""
+        read = self._reading.of(X)
+        given = np.empty(len(X), np.bool_)
+        for bits in self._bits:
+            code = np.zeros(len(X), np.min_scalar_type(2 ** len(bits) - 1))
+            for answers in reversed(bits):
+                np.add(code, code, out=code)
+                np.bitwise_or(code, _given(read, answers, given).view(np.uint8), out=code)
+            yield code.astype(np.intp)
+
+    def _few(self, X: Floats) -> tuple[Floats, Floats]:
+        """Ask all tests of all groups at once, row by row."""
+        flat, read = self._flat, self._reading.of(X)
+        scores, contributions = np.zeros(len(X)), np.zeros((len(X), self.width))
+        for row in range(len(X)):
+            given = (read[flat.column, row] <= flat.threshold) == flat.left
+            bits = np.logical_and.reduceat(given, flat.first_of_bit)
+            codes = np.add.reduceat(np.where(bits, flat.weight, 0), flat.first_of_group)
+            # bincount and cumsum add one after the other, as the loop over groups does
+            scores[row] = np.cumsum(flat.reached[flat.group_offset + codes])[-1]
+            values = flat.table[flat.slot_offset + codes[flat.slot_group]]
+            contributions[row] = np.bincount(flat.slot_feature, values, self.width)
+        return scores, contributions
+
+    @cached_property
+    def _shap(self) -> list[tuple[list[int], Floats]]:
+        """By group: features, and their SHAP values by code."""
+        tables = _tables([leaf for group in self.groups for leaf in group.leaves])
+        return [group.shap(tables) for group in self.groups]
+
+    @cached_property
+    def _columns(self) -> dict[Column, int]:
+        known = dict.fromkeys(
+            column for group in self.groups for bit in group.bits for (column, _), _ in bit
+        )
+        return {column: place for place, column in enumerate(known)}
+
+    @cached_property
+    def _reading(self) -> "Reading":
+        return Reading.by(list(self._columns))
+
+    @cached_property
+    def _bits(self) -> list[list[list[tuple[int, float, bool]]]]:
+        """By group and bit: position of the column, threshold, and whether left is meant."""
+        return [
+            [
+                [(self._columns[column], threshold, left) for (column, threshold), left in bit]
+                for bit in group.bits
+            ]
+            for group in self.groups
+        ]
+
+    @cached_property
+    def _flat(self) -> "_Flat":
+        return _Flat.of(self.groups, self._bits, self._shap)
+
+
+def _given(
+    read: Floats, answers: Sequence[tuple[int, float, bool]], out: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Whether each row gives all of some answers, shape (n,); may be written into `out`."""
+    if len(answers) == 1 and answers[0][2]:
+        column, threshold, _ = answers[0]
+        np.less_equal(read[column], threshold, out=out)
+        return out
+    given = [(read[column] <= threshold) == left for column, threshold, left in answers]
+    return np.asarray(np.logical_and.reduce(given))
+
+
+class _Flat(NamedTuple):
+    """All groups in one row of arrays: answers, bits of answers, groups of bits, and tables."""
+
+    column: NDArray[np.intp]
+    threshold: Floats
+    left: NDArray[np.bool_]
+    first_of_bit: NDArray[np.intp]
+    weight: NDArray[np.intp]
+    first_of_group: NDArray[np.intp]
+    group_offset: NDArray[np.intp]
+    reached: Floats
+    slot_group: NDArray[np.intp]
+    slot_offset: NDArray[np.intp]
+    slot_feature: NDArray[np.intp]
+    table: Floats
+
+    @classmethod
+    def of(
+        cls,
+        groups: Sequence[Group],
+        asked: Sequence[Sequence[Sequence[tuple[int, float, bool]]]],
+        shap: Sequence[tuple[list[int], Floats]],
+    ) -> Self:
+        """Lay the groups out one after the other."""
+        bits = [bit for group in asked for bit in group]
+        answers = [answer for bit in bits for answer in bit]
+        sizes = np.array([len(group.reached) for group in groups])
+        slot_group = np.repeat(np.arange(len(groups)), [len(features) for features, _ in shap])
+        return cls(
+            column=np.array([column for column, _, _ in answers], np.intp),
+            threshold=np.array([threshold for _, threshold, _ in answers]),
+            left=np.array([left for _, _, left in answers], np.bool_),
+            first_of_bit=_starts(np.array([len(bit) for bit in bits])),
+            weight=np.concatenate([1 << np.arange(len(group)) for group in asked]),
+            first_of_group=_starts(np.array([len(group) for group in asked])),
+            group_offset=_starts(sizes),
+            reached=np.concatenate([group.reached for group in groups]),
+            slot_group=slot_group,
+            slot_offset=_starts(sizes[slot_group]),
+            slot_feature=np.array([each for features, _ in shap for each in features], np.intp),
+            table=np.concatenate([values.ravel() for _, values in shap]),
+        )
+
+
+def _starts(lengths: NDArray[np.int_]) -> NDArray[np.intp]:
+    """Where each of several runs begins."""
+    return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.intp)
+
+
+# From leaves to tables
+
+
+def _groups(leaves: Sequence[Leaf]) -> Iterator[Group]:
+    """Cut a tree's leaves into runs that together ask no more than `BITS` questions."""
+    run: list[Leaf] = []
+    asked: set[Test] = set()
+    for leaf in leaves:
+        own = {test for answers in leaf.answers.values() for test, _ in answers}
+        if run and len(asked | own) > BITS:
+            yield Group(tuple(run), _questions(run))
+            run, asked = [], set()
+        run.append(leaf)
+        asked |= own
+    yield Group(tuple(run), _questions(run))
+
+
+def _questions(leaves: Sequence[Leaf]) -> tuple[tuple[Answer, ...], ...]:
+    """What tells the leaves apart: each test, or for one long path all tests of a feature."""
+    tests = dict.fromkeys(
+        test for leaf in leaves for answers in leaf.answers.values() for test, _ in answers
+    )
+    if len(tests) > BITS:
+        (leaf,) = leaves
+        return tuple(tuple(answers) for answers in leaf.answers.values())
+    return tuple(((test, True),) for test in tests)
+
+
+def _passes(
+    codes: NDArray[np.int_], bits: Sequence[tuple[Answer, ...]], answers: tuple[Answer, ...]
+) -> NDArray[np.intp]:
+    """Whether a row of each code gives all of a leaf's answers on one feature, as 0 or 1."""
+    if answers in bits:
+        return codes >> bits.index(answers) & 1
+    passed = np.ones(len(codes), np.intp)
+    for test, left in answers:
+        passed &= (codes >> bits.index(((test, True),)) & 1) == left
+    return passed
+
+
+def _tables(leaves: Sequence[Leaf]) -> dict[int, Floats]:
+    """SHAP values of each leaf, shape (D, 2^D), by the leaf's identity; see `_shap`."""
+    sizes: dict[int, list[Leaf]] = defaultdict(list)
+    for leaf in leaves:
+        sizes[len(leaf.cover)].append(leaf)
+    found: dict[int, Floats] = {}
+    for size, alike in sizes.items():
+        step = max(1, 2**18 // (size * 2**size))
+        for start in range(0, len(alike), step):
+            some = alike[start : start + step]
+            found |= dict(zip(map(id, some), _shap(some), strict=True))
+    return found
+
+
+def _shap(leaves: Sequence[Leaf]) -> Floats:
+    """SHAP values of m leaves of D features each, shape (m, D, 2^D).
+
+    Bit j of a column's number tells whether the row passes the tests of the leaf's feature j.
+    A feature's value is its own step times the mean, over all orders of joining, of the product of
+    the other features' factors: a row's pass (1 or 0) once joined, the cover before. Orders are
+    drawn by a moment of joining in [0, 1] for each feature, so that the mean is the integral of a
+    polynomial of degree D - 1, and Gauss's rule with D / 2 nodes gives it exactly.
+    """
+    cover = np.array([list(leaf.cover.values()) for leaf in leaves])[:, :, None]
+    value = np.array([leaf.value for leaf in leaves])[:, None, None]
+    size = cover.shape[1]
+    passes = (np.arange(2**size) >> np.arange(size)[:, None] & 1).astype(np.float64)
+    nodes, weights = np.polynomial.legendre.leggauss((size + 1) // 2)
+    mean = np.zeros((len(leaves), size, 2**size))
+    for moment, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+        mean += weight * _product_of_others(cover * (1 - moment) + passes * moment)
+    return np.asarray(value * (passes - cover) * mean)
+
+
+def _product_of_others(factors: Floats) -> Floats:
+    """Product over axis 1 of all factors but the one in place, without dividing by it."""
+    before, after = np.ones_like(factors), np.ones_like(factors)
+    np.cumprod(factors[:, :-1], axis=1, out=before[:, 1:])
+    np.cumprod(factors[:, :0:-1], axis=1, out=after[:, -2::-1])
+    return before * after
