@@ -38,7 +38,7 @@ def make(path: Path, millions: float) -> None:
                 'feature_' || (hash(i, 3) % {FEATURES}) as feature,
                 timestamp '{FIRST}' + to_seconds(hash(i, 4) % 86400)
                     + to_days((i * {DAYS} // {int(millions * 1e6)})::int) as occurred_at,
-                1.0 as quantity,
+                1.0::double as quantity,
                 (hash(i, 5) % 600)::double as duration_s
             from (
                 select i, hash(i, 1) % {ACCOUNTS} as account,
@@ -66,6 +66,8 @@ def tenure(path: Path) -> int:
     import ibis
 
     from features import windows
+    from features.frequency import log2_ratio
+    from features.observations import epoch_day
 
     con = ibis.duckdb.connect(threads=2)
     usage = con.read_parquet(path)
@@ -78,14 +80,18 @@ def tenure(path: Path) -> int:
             "actions": (marked.quantity, (*spans, "28d_before")),
             "seconds": (marked.duration_s, spans),
         }
-        t = windows.totals(marked, block, sums)
+        t = windows.totals(marked, block, sums, active_days=spans)
         for part in (
-            windows.active_days(marked, block, spans),
             windows.distinct(marked, block, ["user_id"], "users", spans),
             windows.distinct(marked, block, ["feature"], "features", spans),
         ):
             t = windows.attach(t, part)
-        rows += len(t.execute())
+        table = t.mutate(
+            as_of=t.as_of.cast("timestamp"),
+            last_used=epoch_day(t.as_of) - epoch_day(t.last_used),
+            trend=log2_ratio(t.actions_28d, t.actions_28d_before),
+        )
+        rows += len(table.execute())
     return rows
 
 

@@ -70,8 +70,7 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
         "sign_ins": (sign_ins, ("28d",)),
     }
     parts = [
-        windows.totals(marked, as_ofs, sums),
-        windows.active_days(marked, as_ofs, ("7d", "28d", "90d")),
+        windows.totals(marked, as_ofs, sums, active_days=("7d", "28d", "90d")),
         _users(marked, as_ofs),
         windows.distinct(in_use, as_ofs, ["feature"], "features", ["28d", "90d", _DROPPED]),
     ]

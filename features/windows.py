@@ -88,23 +88,24 @@ def mark(events: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     -------
     Table
         The events that count in any window, with ``day``, ``segment``, ``day_bit`` (the day's
-        place in its segment, as a bit) and ``mask``.
+        place in its segment, as a bit), ``mask``, and ``whole``, the mask of whatever of that
+        segment was known in time.
     """
     days = _days(as_ofs)
-    known = _visible(as_ofs)
     t = events.mutate(day=_.occurred_at.date(), known_day=_.known_at.date())
     t = t.inner_join(days, t.day == days.window_day)
-    t = t.left_join(known, _.known_day == known.entered)
-    late = _.known_day > _.day
-    seen_by = ibis.ifelse(late, _.visible.fill_null(0), ibis.literal(_ALL, "int64"))
-    t = t.mutate(mask=_.day_mask & seen_by).filter(_["mask"] != 0)
-    return t.drop("window_day", "day_mask", "known_day", "entered", "visible")
+    # Engines work out the branches of those rows only that take them, and late rows are few.
+    in_time = ibis.ifelse(t.known_day > t.day, t.whole & _seen_by(t.known_day, as_ofs), t.whole)
+    return t.mutate(mask=in_time).filter(_["mask"] != 0).drop("window_day", "known_day")
 
 
 def totals(
-    marked: ir.Table, as_ofs: Sequence[date], sums: Mapping[str, tuple[ir.Value, Sequence[str]]]
+    marked: ir.Table,
+    as_ofs: Sequence[date],
+    sums: Mapping[str, tuple[ir.Value, Sequence[str]]],
+    active_days: Sequence[str] = (),
 ) -> ir.Table:
-    """Sums of events per window.
+    """Sums of events, and distinct days with one, per window.
 
     Parameters
     ----------
@@ -114,38 +115,56 @@ def totals(
         The same block.
     sums : mapping of str to (Value, sequence of str)
         What to add up, and over which windows, by the name that it gets.
+    active_days : sequence of str
+        Windows whose days with an event are counted.
 
     Returns
     -------
     Table
-        account_id, as_of, ``{name}_{window}`` for each sum and window (null where nothing
-        happened), and ``last_used``, the last day with an event in any of these windows.
+        account_id, as_of, ``{name}_{window}`` for each sum and window, ``active_days_{window}``
+        (null where nothing happened), and ``last_used``, the last day with an event in any window.
     """
-    parts = marked.group_by("account_id", "mask").agg(
-        **{name: value.sum() for name, (value, _wanted) in sums.items()},
+    asked = {window for _value, wanted in sums.values() for window in wanted}
+    marked = marked.mutate(**{f"of_{name}": value for name, (value, _wanted) in sums.items()})
+    marked = _asked(marked, as_ofs, asked | set(active_days))
+    parts = marked.group_by("account_id", "segment", "mask", "whole").agg(
+        **{f"of_{name}": marked[f"of_{name}"].sum() for name in sums},
+        days=marked.day_bit.bit_or(),
         last_used=marked.day.max(),
     )
-    used = {window for _value, wanted in sums.values() for window in wanted}
-    t = _expand(parts, as_ofs, _windows(sorted(used)))
-    return t.group_by(*KEYS).agg(
+    parts = parts.cache()
+    in_time = parts["mask"] == parts.whole
+    t = _looks(parts.mutate(days_in_time=ibis.ifelse(in_time, _ones(parts.days), 0)), as_ofs)
+    t = t.group_by(*KEYS).agg(
         **{
-            f"{name}_{window}": t[name].sum(where=t.pattern == window)
+            f"{name}_{window}": t[f"of_{name}"].sum(where=_inside(t, window))
             for name, (_value, wanted) in sums.items()
             for window in wanted
         },
+        **{f"active_days_{w}": t.days_in_time.sum(where=_inside(t, w)) for w in active_days},
         last_used=t.last_used.max(),
     )
+    return _with_late_days(t, parts, as_ofs, active_days) if active_days else t
 
 
-def active_days(marked: ir.Table, as_ofs: Sequence[date], wanted: Sequence[str]) -> ir.Table:
-    """Distinct days with an event: account_id, as_of, ``active_days_{window}``."""
-    parts = marked.group_by("account_id", "segment", "mask").agg(days=marked.day_bit.bit_or())
-    t = _expand(parts, as_ofs, _windows(wanted))
-    t = t.group_by(*KEYS, "segment", "pattern").agg(days=t.days.bit_or())
-    t = t.mutate(days=_ones(t.days))
-    return t.group_by(*KEYS).agg(
-        **{f"active_days_{window}": t.days.sum(where=t.pattern == window) for window in wanted}
+def _with_late_days(
+    t: ir.Table, parts: ir.Table, as_ofs: Sequence[date], wanted: Sequence[str]
+) -> ir.Table:
+    """Add the days of which only late rows tell, as of when those were known."""
+    place = ["account_id", "segment"]
+    in_time = parts.filter(parts["mask"] == parts.whole).select(*place, told=_.days)
+    late = parts.filter(parts["mask"] != parts.whole).left_join(in_time, place)
+    late = late.mutate(days=_.days & ~_.told.fill_null(0))
+    late = _looks(late.select(*place, "mask", "days"), as_ofs)
+    late = late.group_by(*KEYS, "segment").agg(
+        **{w: late.days.bit_or(where=_inside(late, w)) for w in wanted}
     )
+    late = late.group_by(*KEYS).agg(**{f"late_{w}": _ones(late[w]).sum() for w in wanted})
+    both = attach(t, late)
+    more = {f"active_days_{w}": both[f"late_{w}"] for w in wanted}
+    return both.mutate(
+        **{name: both[name] + days.fill_null(0) for name, days in more.items()}
+    ).drop(*(f"late_{w}" for w in wanted))
 
 
 def distinct(
@@ -171,12 +190,12 @@ def distinct(
         Windows in which each must have occurred, or where it must have and where not.
     """
     patterns = [p if isinstance(p, Pattern) else Pattern(p, inside=p) for p in wanted]
-    known = marked.filter(*(marked[column].notnull() for column in key))
+    windows = {w for p in patterns for w in (p.inside, p.outside) if w}
+    known = _asked(marked, as_ofs, windows).filter(*(_[column].notnull() for column in key))
     masks = known.group_by("account_id", *key).agg(mask=known["mask"].bit_or())
-    counts = masks.group_by("account_id", "mask").agg(n=masks.count())
-    t = _expand(counts, as_ofs, patterns)
+    t = _looks(masks, as_ofs)
     return t.group_by(*KEYS).agg(
-        **{f"{name}_{p.name}": t.n.sum(where=t.pattern == p.name) for p in patterns}
+        **{f"{name}_{p.name}": _shown(t, p).cast("int64").sum() for p in patterns}
     )
 
 
@@ -184,10 +203,11 @@ def largest(
     marked: ir.Table, as_ofs: Sequence[date], value: ir.Value, name: str, wanted: Sequence[str]
 ) -> ir.Table:
     """Largest single value per window: account_id, as_of, ``{name}_{window}``."""
-    parts = marked.group_by("account_id", "mask").agg(most=value.max())
-    t = _expand(parts, as_ofs, _windows(wanted))
+    asked = _asked(marked.mutate(most=value), as_ofs, wanted)
+    parts = asked.group_by("account_id", "mask").agg(most=asked.most.max())
+    t = _looks(parts, as_ofs)
     return t.group_by(*KEYS).agg(
-        **{f"{name}_{window}": t.most.max(where=t.pattern == window) for window in wanted}
+        **{f"{name}_{window}": t.most.max(where=_inside(t, window)) for window in wanted}
     )
 
 
@@ -195,8 +215,9 @@ def largest_of(
     marked: ir.Table, as_ofs: Sequence[date], by: str, value: ir.Value, name: str, window: str
 ) -> ir.Table:
     """Largest sum of one owner (a user, say): account_id, as_of, ``{name}_{window}``."""
-    owned = marked.filter(marked[by].notnull()).group_by("account_id", by, "mask")
-    t = _expand(owned.agg(amount=value.sum()), as_ofs, _windows([window]))
+    owned = _asked(marked.mutate(amount=value), as_ofs, {window}).filter(_[by].notnull())
+    owned = owned.group_by("account_id", by, "mask").agg(amount=_.amount.sum())
+    t = _looks(owned, as_ofs)
     t = t.group_by(*KEYS, by).agg(amount=t.amount.sum())
     return t.group_by(*KEYS).agg(**{f"{name}_{window}": t.amount.max()})
 
@@ -230,26 +251,28 @@ def zero_where_covered(t: ir.Table, column: str, window: str | int, since: ir.Va
     return ibis.ifelse(reaches, t[column].fill_null(0), ibis.null(t[column].type()))
 
 
-_ALL = (1 << _BITS) - 1
+_BIT = {w.name: 1 << i for i, w in enumerate(WINDOWS)}
+_WORD = (1 << len(WINDOWS)) - 1
 
 
-def _bits(as_ofs: Sequence[date]) -> list[tuple[date, Window, int]]:
-    """Every (as_of, window) of a block with its bit."""
-    pairs = [(a, w) for a in sorted(set(as_ofs)) for w in WINDOWS]
-    if len(pairs) > _BITS:
-        raise ValueError(f"{len(as_ofs)} as_ofs do not fit one block: see windows.blocks")
-    return [(a, w, 1 << i) for i, (a, w) in enumerate(pairs)]
+def _shifts(as_ofs: Sequence[date]) -> dict[date, int]:
+    """Where in a mask the windows of each as_of begin."""
+    days = sorted(set(as_ofs))
+    if len(days) > _BITS // len(WINDOWS):
+        raise ValueError(f"{len(days)} as_ofs do not fit one block: see windows.blocks")
+    return {day: i * len(WINDOWS) for i, day in enumerate(days)}
 
 
 def _days(as_ofs: Sequence[date]) -> ir.Table:
     """Each day of the block's windows: its mask, segment, and place in the segment."""
-    bits = _bits(as_ofs)
+    shifts = _shifts(as_ofs)
     day, last = min(as_ofs) - timedelta(days=_LONGEST), max(as_ofs)
     rows, segment, started, before = [], 0, day, -1
     while day < last:
         mask = sum(
-            bit
-            for as_of, w, bit in bits
+            _BIT[w.name] << shift
+            for as_of, shift in shifts.items()
+            for w in WINDOWS
             if timedelta(days=w.until_days) < as_of - day <= timedelta(days=w.back_days)
         )
         if mask != before or (day - started).days >= _MOST_DAYS_A_SEGMENT:
@@ -257,36 +280,43 @@ def _days(as_ofs: Sequence[date]) -> ir.Table:
         if mask:
             rows.append((day, mask, segment, 1 << (day - started).days))
         day += timedelta(days=1)
-    schema = {"window_day": "date", "day_mask": "int64", "segment": "int64", "day_bit": "int64"}
+    schema = {"window_day": "date", "whole": "int64", "segment": "int64", "day_bit": "int64"}
     return ibis.memtable(rows, schema=schema)
 
 
-def _visible(as_ofs: Sequence[date]) -> ir.Table:
-    """Each day on which a row may enter late: the bits of the as_ofs after it."""
-    bits = _bits(as_ofs)
-    day, rows = min(as_ofs) - timedelta(days=_LONGEST), []
-    while day < max(as_ofs):
-        rows.append((day, sum(bit for as_of, window, bit in bits if as_of > day)))
-        day += timedelta(days=1)
-    return ibis.memtable(rows, schema={"entered": "date", "visible": "int64"})
-
-
-def _windows(names: Iterable[str]) -> list[Pattern]:
-    return [Pattern(name, inside=name) for name in names]
-
-
-def _expand(parts: ir.Table, as_ofs: Sequence[date], patterns: Sequence[Pattern]) -> ir.Table:
-    """One row for each part and each (as_of, pattern) that its mask shows."""
-    bit = {(a, w.name): b for a, w, b in _bits(as_ofs)}
-    rows = [
-        (a, p.name, bit[a, p.inside], bit[a, p.outside] if p.outside else 0)
-        for a in sorted(set(as_ofs))
-        for p in patterns
+def _seen_by(known_day: ir.Value, as_ofs: Sequence[date]) -> ir.Value:
+    """The windows of all as_ofs after the day on which a row became known."""
+    every = (1 << len(set(as_ofs)) * len(WINDOWS)) - 1
+    branches = [
+        (known_day < ibis.date(as_of), ibis.literal(every - (1 << shift) + 1, "int64"))
+        for as_of, shift in _shifts(as_ofs).items()
     ]
-    schema = {"as_of": "date", "pattern": "string", "inside": "int64", "outside": "int64"}
-    asked = ibis.memtable(rows, schema=schema)
-    shows = ((_["mask"] & _.inside) != 0) & ((_["mask"] & _.outside) == 0)
-    return parts.cross_join(asked).filter(shows)
+    return ibis.cases(*branches, else_=ibis.literal(0, "int64"))
+
+
+def _asked(marked: ir.Table, as_ofs: Sequence[date], windows: Iterable[str]) -> ir.Table:
+    """The events of these windows; where they differ in other windows only, they do not differ."""
+    bits = sum(_BIT[w] << shift for shift in _shifts(as_ofs).values() for w in set(windows))
+    asked = ibis.literal(bits, "int64")
+    t = marked.mutate(mask=marked["mask"] & asked, whole=marked.whole & asked)
+    return t.filter(_["mask"] != 0)
+
+
+def _looks(parts: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
+    """Each part beside each as_of that it counts for; ``word`` is the part of its mask for that."""
+    rows = list(_shifts(as_ofs).items())
+    looks = ibis.memtable(rows, schema={"as_of": "date", "shift": "int64"})
+    t = parts.cross_join(looks).mutate(word=(_["mask"] >> _["shift"]) & _WORD)
+    return t.filter(_.word != 0).drop("mask", "shift")
+
+
+def _inside(t: ir.Table, window: str) -> ir.BooleanValue:
+    return (t.word & _BIT[window]) != 0
+
+
+def _shown(t: ir.Table, pattern: Pattern) -> ir.BooleanValue:
+    outside = _BIT[pattern.outside] if pattern.outside else 0
+    return (t.word & (_BIT[pattern.inside] | outside)) == _BIT[pattern.inside]
 
 
 def _ones(bits: ir.Value) -> ir.Value:
