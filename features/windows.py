@@ -1,13 +1,14 @@
 """Trailing windows over events, at many as_ofs in one pass.
 
-The calendar is cut at every as_of and at every bound of a window. Each piece, a *segment*, lies
-either whole inside a window or whole outside, so a day needs only one integer to say where it
-counts: its *mask*, with one bit for each (as_of, window). One pass over the events makes small
-tables by account and mask; what happened in a window is then found by testing bits. No event is
-joined with a window, and no distinct user is counted twice.
+The calendar is cut at every as_of and at every bound of a window. Each *segment* lies either whole
+inside a window or whole outside, so a day needs only one integer to say where it counts: its
+*mask*, in which each as_of has a *word* with one bit for each window. One pass over the events sums
+them by account and segment, another gathers the mask of each user or feature (`bit_or`). What
+happened in a window is then found by testing a word. No event is joined with a window, and no
+distinct user is counted twice.
 
-A row that entered the systems late (``known_at``) has a smaller mask: the bits of those as_ofs only
-that came after it was known. The rest follows, exactly.
+A row that entered the systems late (``known_at``) has a smaller mask: the words of those as_ofs
+only that came after it was known. The rest follows, exactly.
 
 An integer holds 62 such bits, so as_ofs are worked off in blocks (`blocks`).
 """
@@ -87,16 +88,21 @@ def mark(events: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     Returns
     -------
     Table
-        The events that count in any window, with ``day``, ``segment``, ``day_bit`` (the day's
-        place in its segment, as a bit), ``mask``, and ``whole``, the mask of whatever of that
-        segment was known in time.
+        The events that count in any window, with ``day``, ``day_bit`` (the day's place in its
+        segment, as a bit), ``mask`` and ``piece``: all that lies in a segment and was known to the
+        same as_ofs, and so has the same mask.
     """
-    days = _days(as_ofs)
+    days = ibis.memtable(_days(as_ofs), schema=_DAY)
     t = events.mutate(day=_.occurred_at.date(), known_day=_.known_at.date())
     t = t.inner_join(days, t.day == days.window_day)
-    # Engines work out the branches of those rows only that take them, and late rows are few.
-    in_time = ibis.ifelse(t.known_day > t.day, t.whole & _seen_by(t.known_day, as_ofs), t.whole)
-    return t.mutate(mask=in_time).filter(_["mask"] != 0).drop("window_day", "known_day")
+    # engines work out a branch only for the rows that take it, and late rows are few
+    unseen = ibis.ifelse(t.known_day > t.day, _looks_until(t.known_day, as_ofs), 0)
+    t = t.mutate(unseen=ibis.ifelse(unseen > t.looks_until, unseen, 0))
+    told_later = (t.unseen * len(WINDOWS)).cast(_SHIFT)
+    t = t.mutate(piece=t.segment * _PIECES + t.unseen, mask=(t["mask"] >> told_later) << told_later)
+    return t.filter(_["mask"] != 0).drop(
+        "window_day", "known_day", "segment", "looks_until", "unseen"
+    )
 
 
 def totals(
@@ -124,17 +130,17 @@ def totals(
         account_id, as_of, ``{name}_{window}`` for each sum and window, ``active_days_{window}``
         (null where nothing happened), and ``last_used``, the last day with an event in any window.
     """
-    asked = {window for _value, wanted in sums.values() for window in wanted}
+    asked = {window for _value, wanted in sums.values() for window in wanted} | set(active_days)
     marked = marked.mutate(**{f"of_{name}": value for name, (value, _wanted) in sums.items()})
-    marked = _asked(marked, as_ofs, asked | set(active_days))
-    parts = marked.group_by("account_id", "segment", "mask", "whole").agg(
-        **{f"of_{name}": marked[f"of_{name}"].sum() for name in sums},
-        days=marked.day_bit.bit_or(),
-        last_used=marked.day.max(),
+    parts = _asked(marked, as_ofs, asked).group_by("account_id", "piece")
+    parts = parts.agg(
+        **{f"of_{name}": _[f"of_{name}"].sum() for name in sums},
+        days=_.day_bit.bit_or(),
+        last_used=_.day.max(),
     )
-    parts = parts.cache()
-    in_time = parts["mask"] == parts.whole
-    t = _looks(parts.mutate(days_in_time=ibis.ifelse(in_time, _ones(parts.days), 0)), as_ofs)
+    pieces = ibis.memtable(_pieces(as_ofs, asked), schema=_PIECE)
+    in_time = parts.mutate(days_in_time=ibis.ifelse(_told_in_time(parts), _ones(parts.days), 0))
+    t = in_time.inner_join(pieces, "piece")
     t = t.group_by(*KEYS).agg(
         **{
             f"{name}_{window}": t[f"of_{name}"].sum(where=_inside(t, window))
@@ -144,27 +150,27 @@ def totals(
         **{f"active_days_{w}": t.days_in_time.sum(where=_inside(t, w)) for w in active_days},
         last_used=t.last_used.max(),
     )
-    return _with_late_days(t, parts, as_ofs, active_days) if active_days else t
+    return _with_late_days(t, parts, pieces, active_days) if active_days else t
 
 
 def _with_late_days(
-    t: ir.Table, parts: ir.Table, as_ofs: Sequence[date], wanted: Sequence[str]
+    t: ir.Table, parts: ir.Table, pieces: ir.Table, wanted: Sequence[str]
 ) -> ir.Table:
     """Add the days of which only late rows tell, as of when those were known."""
     place = ["account_id", "segment"]
-    in_time = parts.filter(parts["mask"] == parts.whole).select(*place, told=_.days)
-    late = parts.filter(parts["mask"] != parts.whole).left_join(in_time, place)
-    late = late.mutate(days=_.days & ~_.told.fill_null(0))
-    late = _looks(late.select(*place, "mask", "days"), as_ofs)
+    parts = parts.mutate(segment=(parts.piece - parts.piece % _PIECES))
+    in_time = parts.filter(_told_in_time(parts)).select(*place, told=_.days)
+    late = parts.filter(~_told_in_time(parts)).left_join(in_time, place)
+    late = late.mutate(days=_.days & ~_.told.fill_null(0)).select(*place, "piece", "days")
+    late = late.inner_join(pieces, "piece")
     late = late.group_by(*KEYS, "segment").agg(
         **{w: late.days.bit_or(where=_inside(late, w)) for w in wanted}
     )
     late = late.group_by(*KEYS).agg(**{f"late_{w}": _ones(late[w]).sum() for w in wanted})
     both = attach(t, late)
-    more = {f"active_days_{w}": both[f"late_{w}"] for w in wanted}
-    return both.mutate(
-        **{name: both[name] + days.fill_null(0) for name, days in more.items()}
-    ).drop(*(f"late_{w}" for w in wanted))
+    days = {f"active_days_{w}": both[f"late_{w}"].fill_null(0) for w in wanted}
+    both = both.mutate(**{name: both[name] + more for name, more in days.items()})
+    return both.drop(*(f"late_{w}" for w in wanted))
 
 
 def distinct(
@@ -194,9 +200,7 @@ def distinct(
     known = _asked(marked, as_ofs, windows).filter(*(_[column].notnull() for column in key))
     masks = known.group_by("account_id", *key).agg(mask=known["mask"].bit_or())
     t = _looks(masks, as_ofs)
-    return t.group_by(*KEYS).agg(
-        **{f"{name}_{p.name}": _shown(t, p).cast("int64").sum() for p in patterns}
-    )
+    return t.group_by(*KEYS).agg(**{f"{name}_{p.name}": _shown(t, p).sum() for p in patterns})
 
 
 def largest(
@@ -253,6 +257,20 @@ def zero_where_covered(t: ir.Table, column: str, window: str | int, since: ir.Va
 
 _BIT = {w.name: 1 << i for i, w in enumerate(WINDOWS)}
 _WORD = (1 << len(WINDOWS)) - 1
+_SHIFT = "int32"
+"""By how much PostgreSQL and Spark shift integers."""
+
+_PIECES = 100
+"""Pieces that a segment may have: the row's lateness in as_ofs, of which a block has fewer."""
+
+_DAY = {
+    "window_day": "date",
+    "mask": "int64",
+    "segment": "int64",
+    "day_bit": "int64",
+    "looks_until": "int64",
+}
+_PIECE = {"piece": "int64", "as_of": "date", "word": "int64"}
 
 
 def _shifts(as_ofs: Sequence[date]) -> dict[date, int]:
@@ -263,8 +281,12 @@ def _shifts(as_ofs: Sequence[date]) -> dict[date, int]:
     return {day: i * len(WINDOWS) for i, day in enumerate(days)}
 
 
-def _days(as_ofs: Sequence[date]) -> ir.Table:
-    """Each day of the block's windows: its mask, segment, and place in the segment."""
+def _days(as_ofs: Sequence[date]) -> list[tuple[date, int, int, int, int]]:
+    """Each day of the block's windows, as `_DAY` says.
+
+    These are the mask of what was known in time, the segment, the day's place in it as a bit, and
+    how many as_ofs have come by that day.
+    """
     shifts = _shifts(as_ofs)
     day, last = min(as_ofs) - timedelta(days=_LONGEST), max(as_ofs)
     rows, segment, started, before = [], 0, day, -1
@@ -278,34 +300,49 @@ def _days(as_ofs: Sequence[date]) -> ir.Table:
         if mask != before or (day - started).days >= _MOST_DAYS_A_SEGMENT:
             segment, started, before = segment + 1, day, mask
         if mask:
-            rows.append((day, mask, segment, 1 << (day - started).days))
+            looks_until = sum(as_of <= day for as_of in shifts)
+            rows.append((day, mask, segment, 1 << (day - started).days, looks_until))
         day += timedelta(days=1)
-    schema = {"window_day": "date", "whole": "int64", "segment": "int64", "day_bit": "int64"}
-    return ibis.memtable(rows, schema=schema)
+    return rows
 
 
-def _seen_by(known_day: ir.Value, as_ofs: Sequence[date]) -> ir.Value:
-    """The windows of all as_ofs after the day on which a row became known."""
-    every = (1 << len(set(as_ofs)) * len(WINDOWS)) - 1
-    branches = [
-        (known_day < ibis.date(as_of), ibis.literal(every - (1 << shift) + 1, "int64"))
-        for as_of, shift in _shifts(as_ofs).items()
+def _pieces(as_ofs: Sequence[date], windows: Iterable[str]) -> list[tuple[int, date, int]]:
+    """Each piece beside each as_of in whose windows it lies, as `_PIECE` says.
+
+    ``word`` has a bit for each of these windows.
+    """
+    asked = sum(_BIT[window] for window in windows)
+    segments = {segment: mask for _day, mask, segment, *_rest in _days(as_ofs)}
+    shifts = list(_shifts(as_ofs).items())
+    return [
+        (segment * _PIECES + unseen, as_of, word)
+        for segment, mask in segments.items()
+        for unseen in range(len(shifts))
+        for as_of, shift in shifts[unseen:]
+        if (word := mask >> shift & _WORD & asked)
     ]
-    return ibis.cases(*branches, else_=ibis.literal(0, "int64"))
+
+
+def _looks_until(day: ir.Value, as_ofs: Sequence[date]) -> ir.Value:
+    """How many as_ofs have come by a day."""
+    branches = [(day < ibis.date(as_of), i) for i, as_of in enumerate(_shifts(as_ofs))]
+    return ibis.cases(*branches, else_=len(branches))
+
+
+def _told_in_time(parts: ir.Table) -> ir.BooleanValue:
+    return parts.piece % _PIECES == 0
 
 
 def _asked(marked: ir.Table, as_ofs: Sequence[date], windows: Iterable[str]) -> ir.Table:
     """The events of these windows; where they differ in other windows only, they do not differ."""
     bits = sum(_BIT[w] << shift for shift in _shifts(as_ofs).values() for w in set(windows))
-    asked = ibis.literal(bits, "int64")
-    t = marked.mutate(mask=marked["mask"] & asked, whole=marked.whole & asked)
-    return t.filter(_["mask"] != 0)
+    return marked.mutate(mask=_["mask"] & ibis.literal(bits, "int64")).filter(_["mask"] != 0)
 
 
 def _looks(parts: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     """Each part beside each as_of that it counts for; ``word`` is the part of its mask for that."""
     rows = list(_shifts(as_ofs).items())
-    looks = ibis.memtable(rows, schema={"as_of": "date", "shift": "int64"})
+    looks = ibis.memtable(rows, schema={"as_of": "date", "shift": _SHIFT})
     t = parts.cross_join(looks).mutate(word=(_["mask"] >> _["shift"]) & _WORD)
     return t.filter(_.word != 0).drop("mask", "shift")
 

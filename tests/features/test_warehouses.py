@@ -47,7 +47,9 @@ def examples(tables):
         "distinct users in a window": windows.distinct(
             marked, [DAY], ["user_id"], "users", ["28d"]
         ),
-        "distinct days in a window": windows.active_days(marked, [DAY], ["28d"]),
+        "sums and distinct days in a window": windows.totals(
+            marked, [DAY], {"actions": (marked.quantity, ["28d"])}, ["28d"]
+        ),
         "the last of several": sentiment.quantities(
             {"csm_sentiment": tables["csm_sentiment"]}, observed
         ),

@@ -149,85 +149,132 @@ FROM (
 
 -- distinct users in a window
 SELECT
-  `t17`.`account_id`,
-  `t17`.`as_of`,
-  SUM(IF(`t17`.`pattern` = '28d', `t17`.`n`, NULL)) AS `users_28d`
+  `t15`.`account_id`,
+  `t15`.`as_of`,
+  SUM(CAST((
+    `t15`.`word` & 2
+  ) = 2 AS INT)) AS `users_28d`
 FROM (
   SELECT
-    *
+    `t14`.`account_id`,
+    `t14`.`user_id`,
+    `t14`.`as_of`,
+    (
+      SHIFTRIGHT(`t14`.`mask`, `t14`.`shift`)
+    ) & 31 AS `word`
   FROM (
     SELECT
-      `t15`.`account_id`,
-      `t15`.`mask`,
-      `t15`.`n`,
-      `t4`.`as_of`,
-      `t4`.`pattern`,
-      `t4`.`inside`,
-      `t4`.`outside`
+      `t13`.`account_id`,
+      `t13`.`user_id`,
+      `t13`.`mask`,
+      `t3`.`as_of`,
+      `t3`.`shift`
     FROM (
       SELECT
-        `t13`.`account_id`,
-        `t13`.`mask`,
-        COUNT(*) AS `n`
+        `t11`.`account_id`,
+        `t11`.`user_id`,
+        BIT_OR(`t11`.`mask`) AS `mask`
       FROM (
         SELECT
-          `t12`.`account_id`,
-          `t12`.`user_id`,
-          BIT_OR(`t12`.`mask`) AS `mask`
+          `t10`.`account_id`,
+          `t10`.`user_id`,
+          `t10`.`feature`,
+          `t10`.`occurred_at`,
+          `t10`.`quantity`,
+          `t10`.`duration_s`,
+          `t10`.`active_users`,
+          `t10`.`known_at`,
+          `t10`.`day`,
+          `t10`.`mask` & 2 AS `mask`,
+          `t10`.`day_bit`,
+          `t10`.`piece`
         FROM (
           SELECT
-            *
+            `t9`.`account_id`,
+            `t9`.`user_id`,
+            `t9`.`feature`,
+            `t9`.`occurred_at`,
+            `t9`.`quantity`,
+            `t9`.`duration_s`,
+            `t9`.`active_users`,
+            `t9`.`known_at`,
+            `t9`.`day`,
+            `t9`.`mask`,
+            `t9`.`day_bit`,
+            `t9`.`piece`
           FROM (
             SELECT
-              `t10`.`account_id`,
-              `t10`.`user_id`,
-              `t10`.`feature`,
-              `t10`.`occurred_at`,
-              `t10`.`quantity`,
-              `t10`.`duration_s`,
-              `t10`.`active_users`,
-              `t10`.`known_at`,
-              `t10`.`day`,
-              `t10`.`segment`,
-              `t10`.`day_bit`,
-              `t10`.`mask`
+              `t8`.`account_id`,
+              `t8`.`user_id`,
+              `t8`.`feature`,
+              `t8`.`occurred_at`,
+              `t8`.`quantity`,
+              `t8`.`duration_s`,
+              `t8`.`active_users`,
+              `t8`.`known_at`,
+              `t8`.`day`,
+              `t8`.`known_day`,
+              `t8`.`window_day`,
+              SHIFTLEFT(
+                (
+                  SHIFTRIGHT(`t8`.`mask`, CAST(`t8`.`unseen` * 5 AS INT))
+                ),
+                CAST(`t8`.`unseen` * 5 AS INT)
+              ) AS `mask`,
+              `t8`.`segment`,
+              `t8`.`day_bit`,
+              `t8`.`looks_until`,
+              `t8`.`unseen`,
+              (
+                `t8`.`segment` * 100
+              ) + `t8`.`unseen` AS `piece`
             FROM (
               SELECT
-                `t9`.`account_id`,
-                `t9`.`user_id`,
-                `t9`.`feature`,
-                `t9`.`occurred_at`,
-                `t9`.`quantity`,
-                `t9`.`duration_s`,
-                `t9`.`active_users`,
-                `t9`.`known_at`,
-                `t9`.`day`,
-                `t9`.`known_day`,
-                `t9`.`window_day`,
-                `t9`.`day_mask`,
-                `t9`.`segment`,
-                `t9`.`day_bit`,
-                `t9`.`entered`,
-                `t9`.`visible`,
-                `t9`.`day_mask` & IF(`t9`.`known_day` > `t9`.`day`, COALESCE(`t9`.`visible`, 0), 4611686018427387903) AS `mask`
+                `t7`.`account_id`,
+                `t7`.`user_id`,
+                `t7`.`feature`,
+                `t7`.`occurred_at`,
+                `t7`.`quantity`,
+                `t7`.`duration_s`,
+                `t7`.`active_users`,
+                `t7`.`known_at`,
+                `t7`.`day`,
+                `t7`.`known_day`,
+                `t7`.`window_day`,
+                `t7`.`mask`,
+                `t7`.`segment`,
+                `t7`.`day_bit`,
+                `t7`.`looks_until`,
+                IF(
+                  IF(
+                    `t7`.`known_day` > `t7`.`day`,
+                    CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                    0
+                  ) > `t7`.`looks_until`,
+                  IF(
+                    `t7`.`known_day` > `t7`.`day`,
+                    CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                    0
+                  ),
+                  0
+                ) AS `unseen`
               FROM (
                 SELECT
-                  `t8`.`account_id`,
-                  `t8`.`user_id`,
-                  `t8`.`feature`,
-                  `t8`.`occurred_at`,
-                  `t8`.`quantity`,
-                  `t8`.`duration_s`,
-                  `t8`.`active_users`,
-                  `t8`.`known_at`,
-                  `t8`.`day`,
-                  `t8`.`known_day`,
-                  `t5`.`window_day`,
-                  `t5`.`day_mask`,
-                  `t5`.`segment`,
-                  `t5`.`day_bit`,
-                  `t6`.`entered`,
-                  `t6`.`visible`
+                  `t6`.`account_id`,
+                  `t6`.`user_id`,
+                  `t6`.`feature`,
+                  `t6`.`occurred_at`,
+                  `t6`.`quantity`,
+                  `t6`.`duration_s`,
+                  `t6`.`active_users`,
+                  `t6`.`known_at`,
+                  `t6`.`day`,
+                  `t6`.`known_day`,
+                  `t4`.`window_day`,
+                  `t4`.`mask`,
+                  `t4`.`segment`,
+                  `t4`.`day_bit`,
+                  `t4`.`looks_until`
                 FROM (
                   SELECT
                     `t1`.`account_id`,
@@ -241,203 +288,256 @@ FROM (
                     CAST(`t1`.`occurred_at` AS DATE) AS `day`,
                     CAST(`t1`.`known_at` AS DATE) AS `known_day`
                   FROM `usage` AS `t1`
-                ) AS `t8`
-                INNER JOIN `constants_0` AS `t5`
-                  ON `t8`.`day` = `t5`.`window_day`
-                LEFT OUTER JOIN `constants_1` AS `t6`
-                  ON `t8`.`known_day` = `t6`.`entered`
-              ) AS `t9`
-              WHERE
-                (
-                  `t9`.`day_mask` & IF(`t9`.`known_day` > `t9`.`day`, COALESCE(`t9`.`visible`, 0), 4611686018427387903)
-                ) <> 0
-            ) AS `t10`
-          ) AS `t11`
-          WHERE
-            `t11`.`user_id` IS NOT NULL
-        ) AS `t12`
-        GROUP BY
-          1,
-          2
-      ) AS `t13`
+                ) AS `t6`
+                INNER JOIN `constants_0` AS `t4`
+                  ON `t6`.`day` = `t4`.`window_day`
+              ) AS `t7`
+            ) AS `t8`
+            WHERE
+              (
+                SHIFTLEFT(
+                  (
+                    SHIFTRIGHT(`t8`.`mask`, CAST(`t8`.`unseen` * 5 AS INT))
+                  ),
+                  CAST(`t8`.`unseen` * 5 AS INT)
+                )
+              ) <> 0
+          ) AS `t9`
+        ) AS `t10`
+        WHERE
+          (
+            `t10`.`mask` & 2
+          ) <> 0 AND `t10`.`user_id` IS NOT NULL
+      ) AS `t11`
       GROUP BY
         1,
         2
-    ) AS `t15`
-    CROSS JOIN `constants_2` AS `t4`
-  ) AS `t16`
+    ) AS `t13`
+    CROSS JOIN `constants_1` AS `t3`
+  ) AS `t14`
   WHERE
     (
-      `t16`.`mask` & `t16`.`inside`
+      (
+        SHIFTRIGHT(`t14`.`mask`, `t14`.`shift`)
+      ) & 31
     ) <> 0
-    AND (
-      `t16`.`mask` & `t16`.`outside`
-    ) = 0
-) AS `t17`
+) AS `t15`
 GROUP BY
   1,
   2;
 
--- distinct days in a window
+-- sums and distinct days in a window
+WITH `t12` AS (
+  SELECT
+    `t11`.`account_id`,
+    `t11`.`piece`,
+    SUM(`t11`.`of_actions`) AS `of_actions`,
+    BIT_OR(`t11`.`day_bit`) AS `days`,
+    MAX(`t11`.`day`) AS `last_used`
+  FROM (
+    SELECT
+      `t10`.`account_id`,
+      `t10`.`user_id`,
+      `t10`.`feature`,
+      `t10`.`occurred_at`,
+      `t10`.`quantity`,
+      `t10`.`duration_s`,
+      `t10`.`active_users`,
+      `t10`.`known_at`,
+      `t10`.`day`,
+      `t10`.`mask` & 2 AS `mask`,
+      `t10`.`day_bit`,
+      `t10`.`piece`,
+      `t10`.`quantity` AS `of_actions`
+    FROM (
+      SELECT
+        `t9`.`account_id`,
+        `t9`.`user_id`,
+        `t9`.`feature`,
+        `t9`.`occurred_at`,
+        `t9`.`quantity`,
+        `t9`.`duration_s`,
+        `t9`.`active_users`,
+        `t9`.`known_at`,
+        `t9`.`day`,
+        `t9`.`mask`,
+        `t9`.`day_bit`,
+        `t9`.`piece`
+      FROM (
+        SELECT
+          `t8`.`account_id`,
+          `t8`.`user_id`,
+          `t8`.`feature`,
+          `t8`.`occurred_at`,
+          `t8`.`quantity`,
+          `t8`.`duration_s`,
+          `t8`.`active_users`,
+          `t8`.`known_at`,
+          `t8`.`day`,
+          `t8`.`known_day`,
+          `t8`.`window_day`,
+          SHIFTLEFT(
+            (
+              SHIFTRIGHT(`t8`.`mask`, CAST(`t8`.`unseen` * 5 AS INT))
+            ),
+            CAST(`t8`.`unseen` * 5 AS INT)
+          ) AS `mask`,
+          `t8`.`segment`,
+          `t8`.`day_bit`,
+          `t8`.`looks_until`,
+          `t8`.`unseen`,
+          (
+            `t8`.`segment` * 100
+          ) + `t8`.`unseen` AS `piece`
+        FROM (
+          SELECT
+            `t7`.`account_id`,
+            `t7`.`user_id`,
+            `t7`.`feature`,
+            `t7`.`occurred_at`,
+            `t7`.`quantity`,
+            `t7`.`duration_s`,
+            `t7`.`active_users`,
+            `t7`.`known_at`,
+            `t7`.`day`,
+            `t7`.`known_day`,
+            `t7`.`window_day`,
+            `t7`.`mask`,
+            `t7`.`segment`,
+            `t7`.`day_bit`,
+            `t7`.`looks_until`,
+            IF(
+              IF(
+                `t7`.`known_day` > `t7`.`day`,
+                CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                0
+              ) > `t7`.`looks_until`,
+              IF(
+                `t7`.`known_day` > `t7`.`day`,
+                CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                0
+              ),
+              0
+            ) AS `unseen`
+          FROM (
+            SELECT
+              `t6`.`account_id`,
+              `t6`.`user_id`,
+              `t6`.`feature`,
+              `t6`.`occurred_at`,
+              `t6`.`quantity`,
+              `t6`.`duration_s`,
+              `t6`.`active_users`,
+              `t6`.`known_at`,
+              `t6`.`day`,
+              `t6`.`known_day`,
+              `t4`.`window_day`,
+              `t4`.`mask`,
+              `t4`.`segment`,
+              `t4`.`day_bit`,
+              `t4`.`looks_until`
+            FROM (
+              SELECT
+                `t1`.`account_id`,
+                `t1`.`user_id`,
+                `t1`.`feature`,
+                `t1`.`occurred_at`,
+                `t1`.`quantity`,
+                `t1`.`duration_s`,
+                `t1`.`active_users`,
+                `t1`.`known_at`,
+                CAST(`t1`.`occurred_at` AS DATE) AS `day`,
+                CAST(`t1`.`known_at` AS DATE) AS `known_day`
+              FROM `usage` AS `t1`
+            ) AS `t6`
+            INNER JOIN `constants_0` AS `t4`
+              ON `t6`.`day` = `t4`.`window_day`
+          ) AS `t7`
+        ) AS `t8`
+        WHERE
+          (
+            SHIFTLEFT(
+              (
+                SHIFTRIGHT(`t8`.`mask`, CAST(`t8`.`unseen` * 5 AS INT))
+              ),
+              CAST(`t8`.`unseen` * 5 AS INT)
+            )
+          ) <> 0
+      ) AS `t9`
+    ) AS `t10`
+    WHERE
+      (
+        `t10`.`mask` & 2
+      ) <> 0
+  ) AS `t11`
+  GROUP BY
+    1,
+    2
+)
 SELECT
-  `t17`.`account_id`,
-  `t17`.`as_of`,
-  SUM(IF(`t17`.`pattern` = '28d', `t17`.`days`, NULL)) AS `active_days_28d`
+  `t32`.`account_id`,
+  `t32`.`as_of`,
+  `t32`.`actions_28d`,
+  `t32`.`active_days_28d`,
+  `t32`.`last_used`
 FROM (
   SELECT
-    `t16`.`account_id`,
-    `t16`.`as_of`,
-    `t16`.`segment`,
-    `t16`.`pattern`,
-    (
-      (
-        (
-          (
-            (
-              (
+    `t31`.`account_id`,
+    `t31`.`as_of`,
+    `t31`.`actions_28d`,
+    `t31`.`active_days_28d` + COALESCE(`t31`.`late_28d`, 0) AS `active_days_28d`,
+    `t31`.`last_used`,
+    `t31`.`late_28d`
+  FROM (
+    SELECT
+      `t30`.`account_id`,
+      `t30`.`as_of`,
+      `t30`.`actions_28d`,
+      `t30`.`active_days_28d`,
+      `t30`.`last_used`,
+      `t30`.`late_28d`
+    FROM (
+      SELECT
+        `t27`.`account_id`,
+        `t27`.`as_of`,
+        `t27`.`actions_28d`,
+        `t27`.`active_days_28d`,
+        `t27`.`last_used`,
+        `t29`.`account_id` AS `account_id_right`,
+        `t29`.`as_of` AS `as_of_right`,
+        `t29`.`late_28d`
+      FROM (
+        SELECT
+          `t25`.`account_id`,
+          `t25`.`as_of`,
+          SUM(IF((
+            `t25`.`word` & 2
+          ) <> 0, `t25`.`of_actions`, NULL)) AS `actions_28d`,
+          SUM(IF((
+            `t25`.`word` & 2
+          ) <> 0, `t25`.`days_in_time`, NULL)) AS `active_days_28d`,
+          MAX(`t25`.`last_used`) AS `last_used`
+        FROM (
+          SELECT
+            `t23`.`account_id`,
+            `t23`.`piece`,
+            `t23`.`of_actions`,
+            `t23`.`days`,
+            `t23`.`last_used`,
+            `t23`.`days_in_time`,
+            `t3`.`as_of`,
+            `t3`.`word`
+          FROM (
+            SELECT
+              `t13`.`account_id`,
+              `t13`.`piece`,
+              `t13`.`of_actions`,
+              `t13`.`days`,
+              `t13`.`last_used`,
+              IF(
                 (
-                  (
-                    (
-                      (
-                        (
-                          `t16`.`days` & 6148914691236517205
-                        ) + (
-                          (
-                            SHIFTRIGHT(`t16`.`days`, 1)
-                          ) & 6148914691236517205
-                        )
-                      ) & 3689348814741910323
-                    ) + (
-                      (
-                        SHIFTRIGHT(
-                          (
-                            (
-                              `t16`.`days` & 6148914691236517205
-                            ) + (
-                              (
-                                SHIFTRIGHT(`t16`.`days`, 1)
-                              ) & 6148914691236517205
-                            )
-                          ),
-                          2
-                        )
-                      ) & 3689348814741910323
-                    )
-                  ) & 1085102592571150095
-                ) + (
-                  (
-                    SHIFTRIGHT(
-                      (
-                        (
-                          (
-                            (
-                              `t16`.`days` & 6148914691236517205
-                            ) + (
-                              (
-                                SHIFTRIGHT(`t16`.`days`, 1)
-                              ) & 6148914691236517205
-                            )
-                          ) & 3689348814741910323
-                        ) + (
-                          (
-                            SHIFTRIGHT(
-                              (
-                                (
-                                  `t16`.`days` & 6148914691236517205
-                                ) + (
-                                  (
-                                    SHIFTRIGHT(`t16`.`days`, 1)
-                                  ) & 6148914691236517205
-                                )
-                              ),
-                              2
-                            )
-                          ) & 3689348814741910323
-                        )
-                      ),
-                      4
-                    )
-                  ) & 1085102592571150095
-                )
-              ) & 71777214294589695
-            ) + (
-              (
-                SHIFTRIGHT(
-                  (
-                    (
-                      (
-                        (
-                          (
-                            (
-                              `t16`.`days` & 6148914691236517205
-                            ) + (
-                              (
-                                SHIFTRIGHT(`t16`.`days`, 1)
-                              ) & 6148914691236517205
-                            )
-                          ) & 3689348814741910323
-                        ) + (
-                          (
-                            SHIFTRIGHT(
-                              (
-                                (
-                                  `t16`.`days` & 6148914691236517205
-                                ) + (
-                                  (
-                                    SHIFTRIGHT(`t16`.`days`, 1)
-                                  ) & 6148914691236517205
-                                )
-                              ),
-                              2
-                            )
-                          ) & 3689348814741910323
-                        )
-                      ) & 1085102592571150095
-                    ) + (
-                      (
-                        SHIFTRIGHT(
-                          (
-                            (
-                              (
-                                (
-                                  `t16`.`days` & 6148914691236517205
-                                ) + (
-                                  (
-                                    SHIFTRIGHT(`t16`.`days`, 1)
-                                  ) & 6148914691236517205
-                                )
-                              ) & 3689348814741910323
-                            ) + (
-                              (
-                                SHIFTRIGHT(
-                                  (
-                                    (
-                                      `t16`.`days` & 6148914691236517205
-                                    ) + (
-                                      (
-                                        SHIFTRIGHT(`t16`.`days`, 1)
-                                      ) & 6148914691236517205
-                                    )
-                                  ),
-                                  2
-                                )
-                              ) & 3689348814741910323
-                            )
-                          ),
-                          4
-                        )
-                      ) & 1085102592571150095
-                    )
-                  ),
-                  8
-                )
-              ) & 71777214294589695
-            )
-          ) & 281470681808895
-        ) + (
-          (
-            SHIFTRIGHT(
-              (
+                  `t13`.`piece` % 100
+                ) = 0,
                 (
                   (
                     (
@@ -445,110 +545,14 @@ FROM (
                         (
                           (
                             (
-                              `t16`.`days` & 6148914691236517205
-                            ) + (
-                              (
-                                SHIFTRIGHT(`t16`.`days`, 1)
-                              ) & 6148914691236517205
-                            )
-                          ) & 3689348814741910323
-                        ) + (
-                          (
-                            SHIFTRIGHT(
-                              (
-                                (
-                                  `t16`.`days` & 6148914691236517205
-                                ) + (
-                                  (
-                                    SHIFTRIGHT(`t16`.`days`, 1)
-                                  ) & 6148914691236517205
-                                )
-                              ),
-                              2
-                            )
-                          ) & 3689348814741910323
-                        )
-                      ) & 1085102592571150095
-                    ) + (
-                      (
-                        SHIFTRIGHT(
-                          (
-                            (
-                              (
-                                (
-                                  `t16`.`days` & 6148914691236517205
-                                ) + (
-                                  (
-                                    SHIFTRIGHT(`t16`.`days`, 1)
-                                  ) & 6148914691236517205
-                                )
-                              ) & 3689348814741910323
-                            ) + (
-                              (
-                                SHIFTRIGHT(
-                                  (
-                                    (
-                                      `t16`.`days` & 6148914691236517205
-                                    ) + (
-                                      (
-                                        SHIFTRIGHT(`t16`.`days`, 1)
-                                      ) & 6148914691236517205
-                                    )
-                                  ),
-                                  2
-                                )
-                              ) & 3689348814741910323
-                            )
-                          ),
-                          4
-                        )
-                      ) & 1085102592571150095
-                    )
-                  ) & 71777214294589695
-                ) + (
-                  (
-                    SHIFTRIGHT(
-                      (
-                        (
-                          (
-                            (
-                              (
-                                (
-                                  `t16`.`days` & 6148914691236517205
-                                ) + (
-                                  (
-                                    SHIFTRIGHT(`t16`.`days`, 1)
-                                  ) & 6148914691236517205
-                                )
-                              ) & 3689348814741910323
-                            ) + (
-                              (
-                                SHIFTRIGHT(
-                                  (
-                                    (
-                                      `t16`.`days` & 6148914691236517205
-                                    ) + (
-                                      (
-                                        SHIFTRIGHT(`t16`.`days`, 1)
-                                      ) & 6148914691236517205
-                                    )
-                                  ),
-                                  2
-                                )
-                              ) & 3689348814741910323
-                            )
-                          ) & 1085102592571150095
-                        ) + (
-                          (
-                            SHIFTRIGHT(
                               (
                                 (
                                   (
                                     (
-                                      `t16`.`days` & 6148914691236517205
+                                      `t13`.`days` & 6148914691236517205
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t16`.`days`, 1)
+                                        SHIFTRIGHT(`t13`.`days`, 1)
                                       ) & 6148914691236517205
                                     )
                                   ) & 3689348814741910323
@@ -557,10 +561,10 @@ FROM (
                                     SHIFTRIGHT(
                                       (
                                         (
-                                          `t16`.`days` & 6148914691236517205
+                                          `t13`.`days` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t16`.`days`, 1)
+                                            SHIFTRIGHT(`t13`.`days`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ),
@@ -568,59 +572,117 @@ FROM (
                                     )
                                   ) & 3689348814741910323
                                 )
-                              ),
-                              4
-                            )
-                          ) & 1085102592571150095
-                        )
-                      ),
-                      8
-                    )
-                  ) & 71777214294589695
-                )
-              ),
-              16
-            )
-          ) & 281470681808895
-        )
-      ) & 4294967295
-    ) + (
-      (
-        SHIFTRIGHT(
-          (
-            (
-              (
-                (
-                  (
-                    (
-                      (
-                        (
-                          (
-                            (
-                              `t16`.`days` & 6148914691236517205
+                              ) & 1085102592571150095
                             ) + (
                               (
-                                SHIFTRIGHT(`t16`.`days`, 1)
-                              ) & 6148914691236517205
+                                SHIFTRIGHT(
+                                  (
+                                    (
+                                      (
+                                        (
+                                          `t13`.`days` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ) & 3689348814741910323
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              `t13`.`days` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ),
+                                          2
+                                        )
+                                      ) & 3689348814741910323
+                                    )
+                                  ),
+                                  4
+                                )
+                              ) & 1085102592571150095
                             )
-                          ) & 3689348814741910323
+                          ) & 71777214294589695
                         ) + (
                           (
                             SHIFTRIGHT(
                               (
                                 (
-                                  `t16`.`days` & 6148914691236517205
+                                  (
+                                    (
+                                      (
+                                        (
+                                          `t13`.`days` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ) & 3689348814741910323
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              `t13`.`days` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ),
+                                          2
+                                        )
+                                      ) & 3689348814741910323
+                                    )
+                                  ) & 1085102592571150095
                                 ) + (
                                   (
-                                    SHIFTRIGHT(`t16`.`days`, 1)
-                                  ) & 6148914691236517205
+                                    SHIFTRIGHT(
+                                      (
+                                        (
+                                          (
+                                            (
+                                              `t13`.`days` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ) & 3689348814741910323
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  `t13`.`days` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ),
+                                              2
+                                            )
+                                          ) & 3689348814741910323
+                                        )
+                                      ),
+                                      4
+                                    )
+                                  ) & 1085102592571150095
                                 )
                               ),
-                              2
+                              8
                             )
-                          ) & 3689348814741910323
+                          ) & 71777214294589695
                         )
-                      ) & 1085102592571150095
+                      ) & 281470681808895
                     ) + (
                       (
                         SHIFTRIGHT(
@@ -628,35 +690,149 @@ FROM (
                             (
                               (
                                 (
-                                  `t16`.`days` & 6148914691236517205
+                                  (
+                                    (
+                                      (
+                                        (
+                                          `t13`.`days` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ) & 3689348814741910323
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              `t13`.`days` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ),
+                                          2
+                                        )
+                                      ) & 3689348814741910323
+                                    )
+                                  ) & 1085102592571150095
                                 ) + (
                                   (
-                                    SHIFTRIGHT(`t16`.`days`, 1)
-                                  ) & 6148914691236517205
+                                    SHIFTRIGHT(
+                                      (
+                                        (
+                                          (
+                                            (
+                                              `t13`.`days` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ) & 3689348814741910323
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  `t13`.`days` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ),
+                                              2
+                                            )
+                                          ) & 3689348814741910323
+                                        )
+                                      ),
+                                      4
+                                    )
+                                  ) & 1085102592571150095
                                 )
-                              ) & 3689348814741910323
+                              ) & 71777214294589695
                             ) + (
                               (
                                 SHIFTRIGHT(
                                   (
                                     (
-                                      `t16`.`days` & 6148914691236517205
+                                      (
+                                        (
+                                          (
+                                            (
+                                              `t13`.`days` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ) & 3689348814741910323
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  `t13`.`days` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ),
+                                              2
+                                            )
+                                          ) & 3689348814741910323
+                                        )
+                                      ) & 1085102592571150095
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t16`.`days`, 1)
-                                      ) & 6148914691236517205
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              (
+                                                (
+                                                  `t13`.`days` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ) & 3689348814741910323
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(
+                                                  (
+                                                    (
+                                                      `t13`.`days` & 6148914691236517205
+                                                    ) + (
+                                                      (
+                                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                                      ) & 6148914691236517205
+                                                    )
+                                                  ),
+                                                  2
+                                                )
+                                              ) & 3689348814741910323
+                                            )
+                                          ),
+                                          4
+                                        )
+                                      ) & 1085102592571150095
                                     )
                                   ),
-                                  2
+                                  8
                                 )
-                              ) & 3689348814741910323
+                              ) & 71777214294589695
                             )
                           ),
-                          4
+                          16
                         )
-                      ) & 1085102592571150095
+                      ) & 281470681808895
                     )
-                  ) & 71777214294589695
+                  ) & 4294967295
                 ) + (
                   (
                     SHIFTRIGHT(
@@ -666,30 +842,144 @@ FROM (
                             (
                               (
                                 (
-                                  `t16`.`days` & 6148914691236517205
+                                  (
+                                    (
+                                      (
+                                        (
+                                          `t13`.`days` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ) & 3689348814741910323
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              `t13`.`days` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ),
+                                          2
+                                        )
+                                      ) & 3689348814741910323
+                                    )
+                                  ) & 1085102592571150095
                                 ) + (
                                   (
-                                    SHIFTRIGHT(`t16`.`days`, 1)
-                                  ) & 6148914691236517205
+                                    SHIFTRIGHT(
+                                      (
+                                        (
+                                          (
+                                            (
+                                              `t13`.`days` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ) & 3689348814741910323
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  `t13`.`days` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ),
+                                              2
+                                            )
+                                          ) & 3689348814741910323
+                                        )
+                                      ),
+                                      4
+                                    )
+                                  ) & 1085102592571150095
                                 )
-                              ) & 3689348814741910323
+                              ) & 71777214294589695
                             ) + (
                               (
                                 SHIFTRIGHT(
                                   (
                                     (
-                                      `t16`.`days` & 6148914691236517205
+                                      (
+                                        (
+                                          (
+                                            (
+                                              `t13`.`days` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ) & 3689348814741910323
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  `t13`.`days` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ),
+                                              2
+                                            )
+                                          ) & 3689348814741910323
+                                        )
+                                      ) & 1085102592571150095
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t16`.`days`, 1)
-                                      ) & 6148914691236517205
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              (
+                                                (
+                                                  `t13`.`days` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ) & 3689348814741910323
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(
+                                                  (
+                                                    (
+                                                      `t13`.`days` & 6148914691236517205
+                                                    ) + (
+                                                      (
+                                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                                      ) & 6148914691236517205
+                                                    )
+                                                  ),
+                                                  2
+                                                )
+                                              ) & 3689348814741910323
+                                            )
+                                          ),
+                                          4
+                                        )
+                                      ) & 1085102592571150095
                                     )
                                   ),
-                                  2
+                                  8
                                 )
-                              ) & 3689348814741910323
+                              ) & 71777214294589695
                             )
-                          ) & 1085102592571150095
+                          ) & 281470681808895
                         ) + (
                           (
                             SHIFTRIGHT(
@@ -697,43 +987,172 @@ FROM (
                                 (
                                   (
                                     (
-                                      `t16`.`days` & 6148914691236517205
+                                      (
+                                        (
+                                          (
+                                            (
+                                              `t13`.`days` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ) & 3689348814741910323
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  `t13`.`days` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ),
+                                              2
+                                            )
+                                          ) & 3689348814741910323
+                                        )
+                                      ) & 1085102592571150095
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t16`.`days`, 1)
-                                      ) & 6148914691236517205
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              (
+                                                (
+                                                  `t13`.`days` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ) & 3689348814741910323
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(
+                                                  (
+                                                    (
+                                                      `t13`.`days` & 6148914691236517205
+                                                    ) + (
+                                                      (
+                                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                                      ) & 6148914691236517205
+                                                    )
+                                                  ),
+                                                  2
+                                                )
+                                              ) & 3689348814741910323
+                                            )
+                                          ),
+                                          4
+                                        )
+                                      ) & 1085102592571150095
                                     )
-                                  ) & 3689348814741910323
+                                  ) & 71777214294589695
                                 ) + (
                                   (
                                     SHIFTRIGHT(
                                       (
                                         (
-                                          `t16`.`days` & 6148914691236517205
+                                          (
+                                            (
+                                              (
+                                                (
+                                                  `t13`.`days` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ) & 3689348814741910323
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(
+                                                  (
+                                                    (
+                                                      `t13`.`days` & 6148914691236517205
+                                                    ) + (
+                                                      (
+                                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                                      ) & 6148914691236517205
+                                                    )
+                                                  ),
+                                                  2
+                                                )
+                                              ) & 3689348814741910323
+                                            )
+                                          ) & 1085102592571150095
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t16`.`days`, 1)
-                                          ) & 6148914691236517205
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  (
+                                                    (
+                                                      `t13`.`days` & 6148914691236517205
+                                                    ) + (
+                                                      (
+                                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                                      ) & 6148914691236517205
+                                                    )
+                                                  ) & 3689348814741910323
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(
+                                                      (
+                                                        (
+                                                          `t13`.`days` & 6148914691236517205
+                                                        ) + (
+                                                          (
+                                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                                          ) & 6148914691236517205
+                                                        )
+                                                      ),
+                                                      2
+                                                    )
+                                                  ) & 3689348814741910323
+                                                )
+                                              ),
+                                              4
+                                            )
+                                          ) & 1085102592571150095
                                         )
                                       ),
-                                      2
+                                      8
                                     )
-                                  ) & 3689348814741910323
+                                  ) & 71777214294589695
                                 )
                               ),
-                              4
+                              16
                             )
-                          ) & 1085102592571150095
+                          ) & 281470681808895
                         )
                       ),
-                      8
+                      32
                     )
-                  ) & 71777214294589695
-                )
-              ) & 281470681808895
-            ) + (
+                  ) & 4294967295
+                ),
+                0
+              ) AS `days_in_time`
+            FROM `t12` AS `t13`
+          ) AS `t23`
+          INNER JOIN `constants_1` AS `t3`
+            ON `t23`.`piece` = `t3`.`piece`
+        ) AS `t25`
+        GROUP BY
+          1,
+          2
+      ) AS `t27`
+      LEFT OUTER JOIN (
+        SELECT
+          `t24`.`account_id`,
+          `t24`.`as_of`,
+          SUM(
+            (
               (
-                SHIFTRIGHT(
+                (
                   (
                     (
                       (
@@ -742,10 +1161,10 @@ FROM (
                             (
                               (
                                 (
-                                  `t16`.`days` & 6148914691236517205
+                                  `t24`.`28d` & 6148914691236517205
                                 ) + (
                                   (
-                                    SHIFTRIGHT(`t16`.`days`, 1)
+                                    SHIFTRIGHT(`t24`.`28d`, 1)
                                   ) & 6148914691236517205
                                 )
                               ) & 3689348814741910323
@@ -754,10 +1173,10 @@ FROM (
                                 SHIFTRIGHT(
                                   (
                                     (
-                                      `t16`.`days` & 6148914691236517205
+                                      `t24`.`28d` & 6148914691236517205
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t16`.`days`, 1)
+                                        SHIFTRIGHT(`t24`.`28d`, 1)
                                       ) & 6148914691236517205
                                     )
                                   ),
@@ -773,10 +1192,10 @@ FROM (
                                 (
                                   (
                                     (
-                                      `t16`.`days` & 6148914691236517205
+                                      `t24`.`28d` & 6148914691236517205
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t16`.`days`, 1)
+                                        SHIFTRIGHT(`t24`.`28d`, 1)
                                       ) & 6148914691236517205
                                     )
                                   ) & 3689348814741910323
@@ -785,10 +1204,10 @@ FROM (
                                     SHIFTRIGHT(
                                       (
                                         (
-                                          `t16`.`days` & 6148914691236517205
+                                          `t24`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t16`.`days`, 1)
+                                            SHIFTRIGHT(`t24`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ),
@@ -811,10 +1230,10 @@ FROM (
                                 (
                                   (
                                     (
-                                      `t16`.`days` & 6148914691236517205
+                                      `t24`.`28d` & 6148914691236517205
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t16`.`days`, 1)
+                                        SHIFTRIGHT(`t24`.`28d`, 1)
                                       ) & 6148914691236517205
                                     )
                                   ) & 3689348814741910323
@@ -823,10 +1242,10 @@ FROM (
                                     SHIFTRIGHT(
                                       (
                                         (
-                                          `t16`.`days` & 6148914691236517205
+                                          `t24`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t16`.`days`, 1)
+                                            SHIFTRIGHT(`t24`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ),
@@ -842,10 +1261,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t16`.`days` & 6148914691236517205
+                                          `t24`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t16`.`days`, 1)
+                                            SHIFTRIGHT(`t24`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -854,10 +1273,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t16`.`days` & 6148914691236517205
+                                              `t24`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t16`.`days`, 1)
+                                                SHIFTRIGHT(`t24`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -875,143 +1294,542 @@ FROM (
                         )
                       ) & 71777214294589695
                     )
-                  ),
-                  16
+                  ) & 281470681808895
+                ) + (
+                  (
+                    SHIFTRIGHT(
+                      (
+                        (
+                          (
+                            (
+                              (
+                                (
+                                  (
+                                    (
+                                      `t24`.`28d` & 6148914691236517205
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(`t24`.`28d`, 1)
+                                      ) & 6148914691236517205
+                                    )
+                                  ) & 3689348814741910323
+                                ) + (
+                                  (
+                                    SHIFTRIGHT(
+                                      (
+                                        (
+                                          `t24`.`28d` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ),
+                                      2
+                                    )
+                                  ) & 3689348814741910323
+                                )
+                              ) & 1085102592571150095
+                            ) + (
+                              (
+                                SHIFTRIGHT(
+                                  (
+                                    (
+                                      (
+                                        (
+                                          `t24`.`28d` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ) & 3689348814741910323
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              `t24`.`28d` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ),
+                                          2
+                                        )
+                                      ) & 3689348814741910323
+                                    )
+                                  ),
+                                  4
+                                )
+                              ) & 1085102592571150095
+                            )
+                          ) & 71777214294589695
+                        ) + (
+                          (
+                            SHIFTRIGHT(
+                              (
+                                (
+                                  (
+                                    (
+                                      (
+                                        (
+                                          `t24`.`28d` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ) & 3689348814741910323
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              `t24`.`28d` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ),
+                                          2
+                                        )
+                                      ) & 3689348814741910323
+                                    )
+                                  ) & 1085102592571150095
+                                ) + (
+                                  (
+                                    SHIFTRIGHT(
+                                      (
+                                        (
+                                          (
+                                            (
+                                              `t24`.`28d` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ) & 3689348814741910323
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  `t24`.`28d` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ),
+                                              2
+                                            )
+                                          ) & 3689348814741910323
+                                        )
+                                      ),
+                                      4
+                                    )
+                                  ) & 1085102592571150095
+                                )
+                              ),
+                              8
+                            )
+                          ) & 71777214294589695
+                        )
+                      ),
+                      16
+                    )
+                  ) & 281470681808895
                 )
-              ) & 281470681808895
+              ) & 4294967295
+            ) + (
+              (
+                SHIFTRIGHT(
+                  (
+                    (
+                      (
+                        (
+                          (
+                            (
+                              (
+                                (
+                                  (
+                                    (
+                                      `t24`.`28d` & 6148914691236517205
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(`t24`.`28d`, 1)
+                                      ) & 6148914691236517205
+                                    )
+                                  ) & 3689348814741910323
+                                ) + (
+                                  (
+                                    SHIFTRIGHT(
+                                      (
+                                        (
+                                          `t24`.`28d` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ),
+                                      2
+                                    )
+                                  ) & 3689348814741910323
+                                )
+                              ) & 1085102592571150095
+                            ) + (
+                              (
+                                SHIFTRIGHT(
+                                  (
+                                    (
+                                      (
+                                        (
+                                          `t24`.`28d` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ) & 3689348814741910323
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              `t24`.`28d` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ),
+                                          2
+                                        )
+                                      ) & 3689348814741910323
+                                    )
+                                  ),
+                                  4
+                                )
+                              ) & 1085102592571150095
+                            )
+                          ) & 71777214294589695
+                        ) + (
+                          (
+                            SHIFTRIGHT(
+                              (
+                                (
+                                  (
+                                    (
+                                      (
+                                        (
+                                          `t24`.`28d` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ) & 3689348814741910323
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              `t24`.`28d` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ),
+                                          2
+                                        )
+                                      ) & 3689348814741910323
+                                    )
+                                  ) & 1085102592571150095
+                                ) + (
+                                  (
+                                    SHIFTRIGHT(
+                                      (
+                                        (
+                                          (
+                                            (
+                                              `t24`.`28d` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ) & 3689348814741910323
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  `t24`.`28d` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ),
+                                              2
+                                            )
+                                          ) & 3689348814741910323
+                                        )
+                                      ),
+                                      4
+                                    )
+                                  ) & 1085102592571150095
+                                )
+                              ),
+                              8
+                            )
+                          ) & 71777214294589695
+                        )
+                      ) & 281470681808895
+                    ) + (
+                      (
+                        SHIFTRIGHT(
+                          (
+                            (
+                              (
+                                (
+                                  (
+                                    (
+                                      (
+                                        (
+                                          `t24`.`28d` & 6148914691236517205
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                          ) & 6148914691236517205
+                                        )
+                                      ) & 3689348814741910323
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              `t24`.`28d` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ),
+                                          2
+                                        )
+                                      ) & 3689348814741910323
+                                    )
+                                  ) & 1085102592571150095
+                                ) + (
+                                  (
+                                    SHIFTRIGHT(
+                                      (
+                                        (
+                                          (
+                                            (
+                                              `t24`.`28d` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ) & 3689348814741910323
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  `t24`.`28d` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ),
+                                              2
+                                            )
+                                          ) & 3689348814741910323
+                                        )
+                                      ),
+                                      4
+                                    )
+                                  ) & 1085102592571150095
+                                )
+                              ) & 71777214294589695
+                            ) + (
+                              (
+                                SHIFTRIGHT(
+                                  (
+                                    (
+                                      (
+                                        (
+                                          (
+                                            (
+                                              `t24`.`28d` & 6148914691236517205
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                              ) & 6148914691236517205
+                                            )
+                                          ) & 3689348814741910323
+                                        ) + (
+                                          (
+                                            SHIFTRIGHT(
+                                              (
+                                                (
+                                                  `t24`.`28d` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ),
+                                              2
+                                            )
+                                          ) & 3689348814741910323
+                                        )
+                                      ) & 1085102592571150095
+                                    ) + (
+                                      (
+                                        SHIFTRIGHT(
+                                          (
+                                            (
+                                              (
+                                                (
+                                                  `t24`.`28d` & 6148914691236517205
+                                                ) + (
+                                                  (
+                                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                                  ) & 6148914691236517205
+                                                )
+                                              ) & 3689348814741910323
+                                            ) + (
+                                              (
+                                                SHIFTRIGHT(
+                                                  (
+                                                    (
+                                                      `t24`.`28d` & 6148914691236517205
+                                                    ) + (
+                                                      (
+                                                        SHIFTRIGHT(`t24`.`28d`, 1)
+                                                      ) & 6148914691236517205
+                                                    )
+                                                  ),
+                                                  2
+                                                )
+                                              ) & 3689348814741910323
+                                            )
+                                          ),
+                                          4
+                                        )
+                                      ) & 1085102592571150095
+                                    )
+                                  ),
+                                  8
+                                )
+                              ) & 71777214294589695
+                            )
+                          ),
+                          16
+                        )
+                      ) & 281470681808895
+                    )
+                  ),
+                  32
+                )
+              ) & 4294967295
             )
-          ),
-          32
-        )
-      ) & 4294967295
-    ) AS `days`
-  FROM (
-    SELECT
-      `t15`.`account_id`,
-      `t15`.`as_of`,
-      `t15`.`segment`,
-      `t15`.`pattern`,
-      BIT_OR(`t15`.`days`) AS `days`
-    FROM (
-      SELECT
-        *
-      FROM (
-        SELECT
-          `t13`.`account_id`,
-          `t13`.`segment`,
-          `t13`.`mask`,
-          `t13`.`days`,
-          `t4`.`as_of`,
-          `t4`.`pattern`,
-          `t4`.`inside`,
-          `t4`.`outside`
+          ) AS `late_28d`
         FROM (
           SELECT
-            `t11`.`account_id`,
-            `t11`.`segment`,
-            `t11`.`mask`,
-            BIT_OR(`t11`.`day_bit`) AS `days`
+            `t21`.`account_id`,
+            `t21`.`as_of`,
+            `t21`.`segment`,
+            BIT_OR(IF((
+              `t21`.`word` & 2
+            ) <> 0, `t21`.`days`, NULL)) AS `28d`
           FROM (
             SELECT
-              `t10`.`account_id`,
-              `t10`.`user_id`,
-              `t10`.`feature`,
-              `t10`.`occurred_at`,
-              `t10`.`quantity`,
-              `t10`.`duration_s`,
-              `t10`.`active_users`,
-              `t10`.`known_at`,
-              `t10`.`day`,
-              `t10`.`segment`,
-              `t10`.`day_bit`,
-              `t10`.`mask`
+              `t20`.`account_id`,
+              `t20`.`segment`,
+              `t20`.`piece`,
+              `t20`.`days`,
+              `t3`.`as_of`,
+              `t3`.`word`
             FROM (
               SELECT
-                `t9`.`account_id`,
-                `t9`.`user_id`,
-                `t9`.`feature`,
-                `t9`.`occurred_at`,
-                `t9`.`quantity`,
-                `t9`.`duration_s`,
-                `t9`.`active_users`,
-                `t9`.`known_at`,
-                `t9`.`day`,
-                `t9`.`known_day`,
-                `t9`.`window_day`,
-                `t9`.`day_mask`,
-                `t9`.`segment`,
-                `t9`.`day_bit`,
-                `t9`.`entered`,
-                `t9`.`visible`,
-                `t9`.`day_mask` & IF(`t9`.`known_day` > `t9`.`day`, COALESCE(`t9`.`visible`, 0), 4611686018427387903) AS `mask`
+                `t18`.`account_id`,
+                `t18`.`segment`,
+                `t18`.`piece`,
+                `t18`.`days` & ~COALESCE(`t18`.`told`, 0) AS `days`
               FROM (
                 SELECT
-                  `t8`.`account_id`,
-                  `t8`.`user_id`,
-                  `t8`.`feature`,
-                  `t8`.`occurred_at`,
-                  `t8`.`quantity`,
-                  `t8`.`duration_s`,
-                  `t8`.`active_users`,
-                  `t8`.`known_at`,
-                  `t8`.`day`,
-                  `t8`.`known_day`,
-                  `t5`.`window_day`,
-                  `t5`.`day_mask`,
-                  `t5`.`segment`,
-                  `t5`.`day_bit`,
-                  `t6`.`entered`,
-                  `t6`.`visible`
+                  `t17`.`account_id`,
+                  `t17`.`piece`,
+                  `t17`.`of_actions`,
+                  `t17`.`days`,
+                  `t17`.`last_used`,
+                  `t17`.`segment`,
+                  `t16`.`account_id` AS `account_id_right`,
+                  `t16`.`segment` AS `segment_right`,
+                  `t16`.`told`
                 FROM (
                   SELECT
-                    `t1`.`account_id`,
-                    `t1`.`user_id`,
-                    `t1`.`feature`,
-                    `t1`.`occurred_at`,
-                    `t1`.`quantity`,
-                    `t1`.`duration_s`,
-                    `t1`.`active_users`,
-                    `t1`.`known_at`,
-                    CAST(`t1`.`occurred_at` AS DATE) AS `day`,
-                    CAST(`t1`.`known_at` AS DATE) AS `known_day`
-                  FROM `usage` AS `t1`
-                ) AS `t8`
-                INNER JOIN `constants_0` AS `t5`
-                  ON `t8`.`day` = `t5`.`window_day`
-                LEFT OUTER JOIN `constants_1` AS `t6`
-                  ON `t8`.`known_day` = `t6`.`entered`
-              ) AS `t9`
-              WHERE
-                (
-                  `t9`.`day_mask` & IF(`t9`.`known_day` > `t9`.`day`, COALESCE(`t9`.`visible`, 0), 4611686018427387903)
-                ) <> 0
-            ) AS `t10`
-          ) AS `t11`
+                    `t13`.`account_id`,
+                    `t13`.`piece`,
+                    `t13`.`of_actions`,
+                    `t13`.`days`,
+                    `t13`.`last_used`,
+                    `t13`.`piece` - (
+                      `t13`.`piece` % 100
+                    ) AS `segment`
+                  FROM `t12` AS `t13`
+                  WHERE
+                    NOT (
+                      (
+                        `t13`.`piece` % 100
+                      ) = 0
+                    )
+                ) AS `t17`
+                LEFT OUTER JOIN (
+                  SELECT
+                    `t13`.`account_id`,
+                    `t13`.`piece` - (
+                      `t13`.`piece` % 100
+                    ) AS `segment`,
+                    `t13`.`days` AS `told`
+                  FROM `t12` AS `t13`
+                  WHERE
+                    (
+                      `t13`.`piece` % 100
+                    ) = 0
+                ) AS `t16`
+                  ON `t17`.`account_id` = `t16`.`account_id` AND `t17`.`segment` = `t16`.`segment`
+              ) AS `t18`
+            ) AS `t20`
+            INNER JOIN `constants_1` AS `t3`
+              ON `t20`.`piece` = `t3`.`piece`
+          ) AS `t21`
           GROUP BY
             1,
             2,
             3
-        ) AS `t13`
-        CROSS JOIN `constants_2` AS `t4`
-      ) AS `t14`
-      WHERE
-        (
-          `t14`.`mask` & `t14`.`inside`
-        ) <> 0
-        AND (
-          `t14`.`mask` & `t14`.`outside`
-        ) = 0
-    ) AS `t15`
-    GROUP BY
-      1,
-      2,
-      3,
-      4
-  ) AS `t16`
-) AS `t17`
-GROUP BY
-  1,
-  2;
+        ) AS `t24`
+        GROUP BY
+          1,
+          2
+      ) AS `t29`
+        ON `t27`.`account_id` = `t29`.`account_id` AND `t27`.`as_of` = `t29`.`as_of`
+    ) AS `t30`
+  ) AS `t31`
+) AS `t32`;
 
 -- the last of several
 SELECT
