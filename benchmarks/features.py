@@ -1,12 +1,14 @@
 """What the windows cost, beside a bare scan and beside the obvious ways to do the same.
 
     python benchmarks/features.py --millions 20
+    python benchmarks/features.py --millions 20 --weekly --only scan tenure
 
 The task: usage events of 20,000 accounts, 60 features, 18 months, in one Parquet file; 12 monthly
-as_ofs; trailing 7, 28 and 90 days: actions, active days, distinct users, distinct features, time in
-product, days since last use, and the change against the 28 days before. Every contender runs in a
-process of its own on two threads, and is told in CPU seconds (its own, not the machine's) and peak
-memory. One run compares them; single times mean little on a shared machine, ratios do.
+as_ofs (or 52 weekly ones); trailing 7, 28 and 90 days: actions, active days, distinct users,
+distinct features, time in product, days since last use, and the change against the 28 days before.
+Every contender runs in a process of its own on two threads, and is told in CPU seconds (its own,
+imports counted, not the machine's) and peak memory. One run compares them; single times mean little
+on a shared machine, ratios do.
 """
 
 import argparse
@@ -17,10 +19,15 @@ import sys
 import tempfile
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-AS_OFS = [date(2024 + m // 12, m % 12 + 1, 1) for m in range(7, 19)]
-FIRST = date(2024, 1, 1)
-DAYS = (AS_OFS[-1] - FIRST).days
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST, LAST = date(2024, 1, 1), date(2025, 7, 1)
+DAYS = (LAST - FIRST).days
+MONTHLY = [date(2024 + m // 12, m % 12 + 1, 1) for m in range(7, 19)]
+WEEKLY = [LAST - timedelta(weeks=n) for n in reversed(range(52))]
 ACCOUNTS, FEATURES, USERS_EACH = 20_000, 60, 10
 SPANS = {"7d": 7, "28d": 28, "90d": 90}
 COLUMNS = "account_id, user_id, feature, occurred_at, quantity, duration_s"
@@ -49,7 +56,7 @@ def make(path: Path, millions: float) -> None:
     """)
 
 
-def scan(path: Path) -> int:
+def scan(path: Path, as_ofs: list[date]) -> int:
     """Read the columns and nothing else: what no form can do without."""
     import duckdb
 
@@ -61,7 +68,7 @@ def scan(path: Path) -> int:
     return len(rows)
 
 
-def tenure(path: Path) -> int:
+def tenure(path: Path, as_ofs: list[date]) -> int:
     """Tenure's own expressions on DuckDB."""
     import ibis
 
@@ -74,7 +81,7 @@ def tenure(path: Path) -> int:
     usage = usage.mutate(known_at=usage.occurred_at)
     spans = tuple(SPANS)
     rows = 0
-    for block in windows.blocks(AS_OFS):
+    for block in windows.blocks(as_ofs):
         marked = windows.mark(usage, block)
         sums = {
             "actions": (marked.quantity, (*spans, "28d_before")),
@@ -95,38 +102,76 @@ def tenure(path: Path) -> int:
     return rows
 
 
-def range_joins(path: Path) -> int:
-    """The obvious SQL: one range join of days and events per window."""
+QUANTITIES = """account_id, as_of, sum(quantity), count(distinct occurred_at::date),
+    count(distinct user_id), count(distinct feature), sum(duration_s), max(occurred_at)"""
+
+
+def range_joins(path: Path, as_ofs: list[date]) -> int:
+    """The obvious SQL: observations joined with their events, once per window."""
+    return _by_sql(
+        as_ofs,
+        f"""
+        select {QUANTITIES}
+        from (
+            select account_id, as_of
+            from (select distinct account_id from read_parquet('{path}')), ({{days}})
+        ) as observations
+        join read_parquet('{path}') as usage using (account_id)
+        where occurred_at < as_of and occurred_at >= as_of - to_days({{back}})
+        group by account_id, as_of
+        """,
+    )
+
+
+def day_joins(path: Path, as_ofs: list[date]) -> int:
+    """A shorter one: bare days joined with the events, once per window; needs no observations."""
+    return _by_sql(
+        as_ofs,
+        f"""
+        select {QUANTITIES}
+        from ({{days}})
+        join read_parquet('{path}') on occurred_at < as_of
+            and occurred_at >= as_of - to_days({{back}})
+        group by account_id, as_of
+        """,
+    )
+
+
+def _by_sql(as_ofs: list[date], query: str) -> int:
     import duckdb
 
     connection = duckdb.connect(config={"threads": 2})
-    days = ", ".join(f"(date '{day}')" for day in AS_OFS)
+    days = "select unnest([" + ", ".join(f"date '{day}'" for day in as_ofs) + "]) as as_of"
     rows = 0
     for back in SPANS.values():
-        rows += len(
-            connection.sql(f"""
-                select account_id, as_of, sum(quantity), count(distinct occurred_at::date),
-                    count(distinct user_id), count(distinct feature), sum(duration_s),
-                    max(occurred_at)
-                from (values {days}) as looks(as_of)
-                join read_parquet('{path}') on occurred_at < as_of
-                    and occurred_at >= as_of - to_days({back})
-                group by account_id, as_of
-            """).fetchall()
-        )
+        connection.sql(f"create or replace table found as {query.format(days=days, back=back)}")
+        rows += len(connection.sql("from found").df())
     return rows // len(SPANS)
 
 
-def pandas_loop(path: Path) -> int:
+def pandas_loop(path: Path, as_ofs: list[date]) -> int:
     """A loop over days and windows in pandas, after reading everything once."""
+    import pandas as pd
+
+    return _loop(pd.read_parquet(path, columns=COLUMNS.split(", ")), as_ofs)
+
+
+def pandas_codes(path: Path, as_ofs: list[date]) -> int:
+    """The same after somebody thought of turning text into codes first."""
     import pandas as pd
 
     events = pd.read_parquet(path, columns=COLUMNS.split(", "))
     for column in ("account_id", "user_id", "feature"):
         events[column] = events[column].astype("category")
+    return _loop(events, as_ofs)
+
+
+def _loop(events: "pd.DataFrame", as_ofs: list[date]) -> int:
+    import pandas as pd
+
     events["day"] = events["occurred_at"].dt.floor("D")
     rows = 0
-    for as_of in AS_OFS:
+    for as_of in as_ofs:
         parts = []
         for back in SPANS.values():
             first = pd.Timestamp(as_of - timedelta(days=back))
@@ -147,18 +192,16 @@ def pandas_loop(path: Path) -> int:
 
 
 CONTENDERS = {
-    "scan": scan,
-    "tenure": tenure,
-    "pandas_loop": pandas_loop,
-    "range_joins": range_joins,
+    each.__name__: each
+    for each in (scan, tenure, pandas_codes, pandas_loop, day_joins, range_joins)
 }
 
 
-def measure(name: str, path: Path) -> tuple[float, float, str]:
+def measure(name: str, path: Path, weekly: bool) -> tuple[float, float, str]:
     """CPU seconds, peak memory in GB and what a contender says, in a process of its own."""
     # -P: this file's folder must not come before the package of the same name
-    words = [sys.executable, "-P", __file__, "--only", name, "--data", str(path)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    words = [sys.executable, "-P", __file__, "--run", name, "--data", str(path)]
+    process = subprocess.Popen(words + ["--weekly"] * weekly, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     said = process.stdout.read().strip()
     _, status, used = os.wait4(process.pid, 0)
@@ -179,12 +222,13 @@ def imports() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--millions", type=float, default=20.0, help="events, in millions")
-    parser.add_argument("--skip", nargs="*", default=[], choices=list(CONTENDERS))
-    parser.add_argument("--only", choices=list(CONTENDERS), help=argparse.SUPPRESS)
+    parser.add_argument("--weekly", action="store_true", help="52 weekly as_ofs, not 12 monthly")
+    parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
+    parser.add_argument("--run", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.only:
-        print(CONTENDERS[asked.only](asked.data))
+    if asked.run:
+        print(CONTENDERS[asked.run](asked.data, WEEKLY if asked.weekly else MONTHLY))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.parquet"
@@ -193,10 +237,8 @@ def main() -> None:
         print(f"imports of the contender tenure: {imports():.1f} CPU s (counted in its figure)")
         print(f"{'':14}{'CPU s':>8}{'x scan':>8}{'GB':>7}  rows")
         base = 0.0
-        for name in CONTENDERS:
-            if name in asked.skip:
-                continue
-            cpu_s, memory_gb, said = measure(name, path)
+        for name in asked.only:
+            cpu_s, memory_gb, said = measure(name, path, asked.weekly)
             base = base or cpu_s
             print(f"{name:14}{cpu_s:8.1f}{cpu_s / base:8.1f}{memory_gb:7.2f}  {said}", flush=True)
 
