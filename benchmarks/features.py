@@ -56,7 +56,7 @@ def make(path: Path, millions: float) -> None:
     """)
 
 
-def scan(path: Path, as_ofs: list[date]) -> int:
+def scan(path: Path, _as_ofs: list[date]) -> int:
     """Read the columns and nothing else: what no form can do without."""
     import duckdb
 
