@@ -1,7 +1,7 @@
 """What a metric is: its definition, unit, direction and words, in one place."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,6 +54,9 @@ class Metric:
         What it says of one account, in English and German: ``{value}`` stands for the number,
         ``{user was|users were}`` for one form where the number is 1 and another elsewhere. A metric
         without German is told in English.
+    goal_said, goal_said_de : str
+        What ``{value}``, the metric's goal, means; by default in the words of its healthy
+        direction.
     needs : tuple of str
         Contract tables and columns without which the metric is absent: ``usage``,
         ``usage.duration_s``; ``usage.user_id|usage.active_users`` where either will do.
@@ -73,6 +76,8 @@ class Metric:
     formula: str
     sentence: str
     sentence_de: str = ""
+    goal_said: str = ""
+    goal_said_de: str = ""
     needs: tuple[str, ...]
     value: Callable[[ir.Table], ir.Value]
     kind: Kind = "number"
@@ -96,3 +101,26 @@ class Metric:
         sentence = (self.sentence_de if language == "de" else "") or self.sentence
         form = 1 if value.strip("<>+-% ") == "1" else 2
         return _CHOICE.sub(lambda choice: choice[form], sentence).replace("{value}", value)
+
+    def said_of_goal(self, value: str, language: Language = "en") -> str:
+        """Clause on the goal, about a value as people write it; only for a healthy direction.
+
+        Examples
+        --------
+        >>> from features import catalog
+        >>> catalog.metrics()["active_users_28d"].said_of_goal("9")
+        'healthy accounts of this kind reach 9 or more'
+        >>> catalog.metrics()["days_since_last_use"].said_of_goal("5", "de")
+        'gesunde Kunden dieser Art bleiben bei höchstens 5'
+        """
+        own = self.goal_said_de if language == "de" else self.goal_said
+        clause = own or _GOAL[language, self.healthy or "high"]
+        return clause.replace("{value}", value)
+
+
+_GOAL: Mapping[tuple[Language, Healthy], str] = {
+    ("en", "high"): "healthy accounts of this kind reach {value} or more",
+    ("en", "low"): "healthy accounts of this kind stay at {value} or less",
+    ("de", "high"): "gesunde Kunden dieser Art erreichen {value} oder mehr",
+    ("de", "low"): "gesunde Kunden dieser Art bleiben bei höchstens {value}",
+}

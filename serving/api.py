@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import models_json_schema
@@ -64,7 +64,9 @@ class Driver(_Form):
     label: str
     value: float | str | None = Field(description="In the metric's unit; null where unknown")
     unit: str
+    healthy: Literal["high", "low"] | None = Field(description="Which way is better; null: neither")
     goal: float | None = Field(description="Healthy from here on; null while none is learned")
+    was: float | None = Field(description="The value at the previous as_of; null where unknown")
     points: float = Field(description="Signed share of probability; 0.01 is one percentage point")
     sentence: str
 

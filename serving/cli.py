@@ -239,13 +239,13 @@ def score(
     config: Config = None,
 ) -> None:
     """Write the score table: every account's risk with its drivers."""
-    from serving import score as scoring
+    from serving import score_files
     from serving.workflow import Workplace
 
-    scoring.writer(out)
+    score_files.writer(out)
     place = Workplace.open_sound(source, config)
     table, info = place.score(as_of.date() if as_of else None, version)
-    scoring.write(table, out)
+    score_files.write(table, out)
     say(
         f"{len(table):,} accounts as of {table['as_of'].iloc[0]:%Y-%m-%d}, "
         f"model version {info.version}: {out}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.errors import TenureError
-from serving import score, terminal
+from serving import score, score_files, terminal
 from serving.server import Server
 from serving.terminal import say
 from serving.workflow import Workplace, no_skill
@@ -132,7 +132,7 @@ class Demo:
         _step(5, "Today's scores", "tenure score: everybody's risk, and what it comes from.")
         table, _ = place.score()
         out = self.folder / "scores.csv"
-        score.write(table, out)
+        score_files.write(table, out)
         say(f"{len(table):,} accounts: {out}\n\nThe {SHOWN} riskiest:\n")
         print(terminal.accounts(score.records(table.head(SHOWN))), flush=True)
         say(

@@ -3,16 +3,17 @@
 Drivers are what the model has learned to go along with leaving. No sentence here says "because".
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from features.metric import CONTEXT, Language, Metric
+import numpy as np
+from numpy.typing import NDArray
+
+from features.metric import CONTEXT
 
 Record = Mapping[str, Any]
 """One row of the score table as plain values (see `serving.score.records`)."""
 
-_NO_DATA: dict[Language, str] = {"en": "no data", "de": "keine Daten"}
 _SAID_BY_THE_LABEL = {"", "share", "doublings", "currency", "count", "ratio"}
 
 
@@ -33,13 +34,41 @@ def number(value: float, unit: str) -> str:
     >>> number(-1.0, "doublings"), number(3.0, "doublings"), number(2.53, "points")
     ('-50%', 'a factor of 8', '2.5')
     """
+    return written(float(rounded(np.array([value]), unit)[0]), unit)
+
+
+def written(shown: float, unit: str) -> str:
+    """Write a number that has been `rounded`."""
     if unit == "share":
-        return percent(value)
+        return percent(shown / 100)
     if unit == "doublings":
-        return f"{100 * (2**value - 1):+.0f}%" if value < 1.5 else f"a factor of {2**value:,.0f}"
-    if abs(value) >= 100 or float(value).is_integer():
-        return f"{value:,.0f}"
-    return f"{round(value, 2):g}" if abs(value) < 1 else f"{value:.1f}"
+        return f"{shown:+.0f}%" if shown < _FACTOR else f"a factor of {shown / 100 + 1:,.0f}"
+    if abs(shown) >= 100 or shown.is_integer():
+        return f"{shown:,.0f}"
+    return f"{shown:g}" if abs(shown) < 1 else f"{shown:.1f}"
+
+
+_FACTOR = 180.0
+"""Per cent of growth from which people rather hear a factor."""
+
+_MOST_DOUBLINGS = 50.0
+"""Doublings above which nothing is told apart any more."""
+
+
+def rounded(values: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
+    """Round n numbers to what is shown of them: equal where `number` writes them alike.
+
+    Shares and changes come as per cent.
+    """
+    if unit == "share":
+        shown = 100 * values
+        near = np.where((shown > 0) & (shown < 0.5), 0.1, np.rint(shown))
+        return np.asarray(np.where((shown >= 99.5) & (shown < 100), 99.9, near))
+    if unit == "doublings":
+        growth = 100 * (np.exp2(np.minimum(values, _MOST_DOUBLINGS)) - 1)
+        return np.where(growth < _FACTOR, np.rint(growth), 100 * np.rint(growth / 100))
+    fine = np.where(np.abs(values) < 1, values.round(2), values.round(1))
+    return np.where(np.abs(values) >= 100, np.rint(values), fine)
 
 
 def quantity(value: float | str | None, unit: str) -> str:
@@ -104,16 +133,6 @@ def direction(points: float) -> Literal["raises", "lowers", "leaves"]:
     return "raises" if said.startswith("+") else "lowers"
 
 
-def sentence(metric: Metric, value: float | str | None, language: Language = "en") -> str:
-    """Say what a metric shows of one account, in the words of its own definition."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return f"{metric.called(language)}: {_NO_DATA[language]}"
-    if isinstance(value, str):
-        return metric.said(value, language)
-    said = number(value, metric.unit)
-    return metric.said(in_german(said) if language == "de" else said, language)
-
-
 def in_german(said: str) -> str:
     """Write an English number the German way.
 
@@ -127,13 +146,35 @@ def in_german(said: str) -> str:
 
 
 def raising(drivers: Iterable[Mapping[str, Any]], most: int = 3) -> list[Mapping[str, Any]]:
-    """Pick the strongest drivers that raise the risk; a protective one is never a reason for it."""
-    return _strongest(drivers, "raises", most)
+    """Pick the strongest drivers that raise the risk; a protective one is never a reason for it.
+
+    Nor is one that stands where healthy accounts stand: what people would read of it is good.
+    """
+    told = (driver for driver in drivers if not stands_well(driver))
+    return _strongest(told, "raises", most)
 
 
 def lowering(drivers: Iterable[Mapping[str, Any]], most: int = 3) -> list[Mapping[str, Any]]:
     """Pick the strongest drivers that lower the risk."""
     return _strongest(drivers, "lowers", most)
+
+
+def stands_well(driver: Mapping[str, Any]) -> bool:
+    """Tell whether a driver's value has reached its goal.
+
+    Examples
+    --------
+    >>> stands_well({"value": 9.0, "goal": 9.0, "healthy": "high"})
+    True
+    >>> stands_well({"value": 9.0, "goal": 8.0, "healthy": "low"})
+    False
+    >>> stands_well({"value": 9.0, "goal": None, "healthy": "high"})
+    False
+    """
+    value, goal = driver["value"], driver["goal"]
+    if value is None or goal is None or driver["healthy"] is None:
+        return False
+    return bool(value >= goal if driver["healthy"] == "high" else value <= goal)
 
 
 def _strongest(
@@ -155,9 +196,14 @@ def by_dimension(record: Record) -> list[dict[str, Any]]:
     told = []
     for name, points in record["dimension_points"].items():
         own = [driver for driver in record["drivers"] if driver["dimension"] == name]
-        own.sort(key=lambda driver: (driver["points"] * points < 0, -abs(driver["points"])))
+        own.sort(key=lambda driver: (_is_no_reason(driver, points), -abs(driver["points"])))
         told.append({"dimension": name, "points": points, "drivers": own})
     return sorted(told, key=lambda entry: -abs(entry["points"]))
+
+
+def _is_no_reason(driver: Mapping[str, Any], points: float) -> bool:
+    """Whether a driver points the other way, or speaks of health where the risk is raised."""
+    return driver["points"] * points < 0 or (points > 0 and stands_well(driver))
 
 
 def in_short(record: Record, most: int = 3) -> list[dict[str, Any]]:

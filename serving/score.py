@@ -10,30 +10,25 @@ feature's weight is its mean absolute points over the accounts scored together, 
 "how much of what tells these accounts apart do we know of this one?".
 """
 
-import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from features import build, catalog
-from features.errors import TenureError
 from features.metric import CONTEXT, DIMENSIONS, Metric
 from features.settings import Settings
 from features.source import Source
-from serving import explain
-from serving.files import write_aside
+from serving import drivers
+from serving.entries import Entry
 
 if TYPE_CHECKING:
     from training.churn_model import ChurnModel
 
-Driver = dict[str, Any]
-
-_LABELS = ("name", "segment", "csm")
+LABELS = ("name", "segment", "csm")
 """What people call and sort accounts by; empty where the source does not say."""
 
 
@@ -100,7 +95,7 @@ def score(
             "days_to_renewal": days,
             "arr_at_risk": arr * probability,
             "coverage": coverage(used, points),
-            "drivers": _drivers(used, points, metrics),
+            "drivers": drivers.drivers(used, points, metrics).column(features.index),
             "dimension_points": _dimension_points(points, metrics),
             "base_probability": explained.base_probability,
             "model_version": version,
@@ -144,26 +139,6 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{name: _plain(name, value) for name, value in row.items()} for row in rows]
 
 
-Writer = Callable[[pd.DataFrame, Path], None]
-
-
-def writer(path: Path) -> Writer:
-    """Find how to write a score table to a path, by its suffix; raises TenureError if none can."""
-    known = _WRITERS.get(path.suffix.lower())
-    if known is None:
-        raise TenureError(
-            f"{path}: files ending in '{path.suffix}' are none that scores can be written to.",
-            f"End the name in one of {', '.join(_WRITERS)}.",
-        )
-    return known
-
-
-def write(table: pd.DataFrame, path: Path) -> None:
-    """Write a score table to Parquet, CSV (lists as JSON text) or JSON, whole or not at all."""
-    to_file = writer(path)
-    write_aside(path, lambda aside: to_file(table, aside))
-
-
 def _read_by(model: "ChurnModel", features: pd.DataFrame) -> pd.DataFrame:
     """Leave out metrics that came to the catalog after the model had learned."""
     known = {"account_id", "as_of", "arr", "days_to_renewal"} | {f.name for f in model.features}
@@ -173,7 +148,7 @@ def _read_by(model: "ChurnModel", features: pd.DataFrame) -> pd.DataFrame:
 def _labelled(scored: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
     """Put the accounts' own labels beside the scores."""
     by_id = accounts.assign(account_id=accounts["account_id"].astype(str)).set_index("account_id")
-    for place, label in enumerate(_LABELS, start=2):
+    for place, label in enumerate(LABELS, start=2):
         known = by_id[label] if label in by_id else pd.Series(dtype=object)
         scored.insert(place, label, scored["account_id"].map(known).astype(object))
     return scored
@@ -184,36 +159,6 @@ def _column(features: pd.DataFrame, name: str) -> pd.Series:
     if name in features:
         return features[name].astype("float64")
     return pd.Series(np.nan, index=features.index)
-
-
-def _drivers(
-    inputs: pd.DataFrame, points: pd.DataFrame, metrics: Mapping[str, Metric]
-) -> list[list[Driver]]:
-    """Drivers of each account, by absolute points."""
-    told = [_told(metrics[name], inputs[name].tolist(), points[name].tolist()) for name in points]
-    order = np.argsort(-points.abs().to_numpy(), axis=1, kind="stable")
-    return [
-        [told[feature][row] for feature in strongest]
-        for row, strongest in enumerate(order.tolist())
-    ]
-
-
-def _told(metric: Metric, values: list[Any], points: list[float]) -> list[Driver]:
-    """One metric's driver in every account."""
-    known = [None if pd.isna(value) else value for value in values]
-    return [
-        {
-            "metric": metric.name,
-            "dimension": metric.dimension,
-            "label": metric.label,
-            "value": value,
-            "unit": metric.unit,
-            "goal": None,
-            "points": share,
-            "sentence": explain.sentence(metric, value),
-        }
-        for value, share in zip(known, points, strict=True)
-    ]
 
 
 def _dimension_points(
@@ -230,6 +175,8 @@ def _dimension_points(
 
 
 def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, Entry):
+        return list(value)
     if isinstance(value, list | dict):
         return value
     if value is None or pd.isna(value):
@@ -243,78 +190,3 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _to_json(table: pd.DataFrame, path: Path) -> None:
-    path.write_text(json.dumps(records(table), indent=1) + "\n", encoding="utf-8")
-
-
-def _to_csv(table: pd.DataFrame, path: Path) -> None:
-    flat = pd.DataFrame(records(table))
-    for name in ("drivers", "dimension_points"):
-        flat[name] = flat[name].map(json.dumps)
-    flat["days_to_renewal"] = flat["days_to_renewal"].astype("Int64")
-    flat.to_csv(path, index=False)
-
-
-def _to_parquet(table: pd.DataFrame, path: Path) -> None:
-    """Write typed columns; a driver's value is a number or a category there, each in its field."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    driver = pa.struct(
-        {
-            "metric": pa.string(),
-            "dimension": pa.string(),
-            "label": pa.string(),
-            "value": pa.float64(),
-            "category": pa.string(),
-            "unit": pa.string(),
-            "goal": pa.float64(),
-            "points": pa.float64(),
-            "sentence": pa.string(),
-        }
-    )
-    typed = {
-        "as_of": pa.date32(),
-        "renewal_date": pa.date32(),
-        "days_to_renewal": pa.int32(),
-        "drivers": pa.list_(driver),
-        "dimension_points": pa.struct(
-            {name: pa.float64() for name in table["dimension_points"].iloc[0]}
-        ),
-        "scored_at": pa.timestamp("us", tz="UTC"),
-        **dict.fromkeys(("account_id", *_LABELS, "model_version"), pa.string()),
-    }
-    columns = {
-        name: pa.array(_arrow_values(name, table[name]), type=typed.get(name, pa.float64()))
-        for name in table
-    }
-    pq.write_table(pa.table(columns), path)
-
-
-def _arrow_values(name: str, column: pd.Series) -> list[Any]:
-    if name == "drivers":
-        return [[_typed_value(driver) for driver in drivers] for drivers in column]
-    values = [None if not isinstance(value, dict) and pd.isna(value) else value for value in column]
-    if name in ("as_of", "renewal_date"):
-        return [value and value.date() for value in values]
-    if name == "days_to_renewal":
-        return [None if value is None else int(value) for value in values]
-    return values
-
-
-def _typed_value(driver: Driver) -> Driver:
-    category = isinstance(driver["value"], str)
-    return {
-        **driver,
-        "value": None if category else driver["value"],
-        "category": driver["value"] if category else None,
-    }
-
-
-_WRITERS: dict[str, Writer] = {
-    ".parquet": _to_parquet,
-    ".csv": _to_csv,
-    ".json": _to_json,
-}

@@ -508,7 +508,7 @@ def encode(features: Sequence[Feature], table: pd.DataFrame) -> NDArray[np.float
     return X
 
 
-def steepness(base: float, distance: ArrayLike) -> NDArray[np.float64]:
+def steepness(base: ArrayLike, distance: ArrayLike) -> NDArray[np.float64]:
     """Mean slope of the logistic curve p between the log-odds z0 and z0 + S.
 
     That is (p(z0 + S) - p(z0)) / S, and p'(z0) at S = 0; written as
@@ -516,7 +516,7 @@ def steepness(base: float, distance: ArrayLike) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    base : float
+    base : float or array-like, shape (n,)
         z0.
     distance : array-like, shape (n,)
         S.
@@ -526,10 +526,10 @@ def steepness(base: float, distance: ArrayLike) -> NDArray[np.float64]:
     >>> steepness(0.0, [0.0, 1e-12]).round(6).tolist()
     [0.25, 0.25]
     """
-    S = np.asarray(distance, dtype=np.float64)
+    z0, S = np.asarray(base, dtype=np.float64), np.asarray(distance, dtype=np.float64)
     safe = np.where(S == 0, 1.0, S)
     # a path downhill is the same path uphill, seen from its end: exp never overflows
-    low, up = np.where(S < 0, base + S, base), np.abs(safe)
+    low, up = np.where(S < 0, z0 + S, z0), np.abs(safe)
     shrink = np.where(S == 0, 1.0, -np.expm1(-up) / up)
     return _probability(low + np.abs(S)) * _probability(-low) * shrink
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import TenureError
-from serving import score
+from serving import score, score_files
 from serving.files import write_aside
 
 
@@ -92,14 +92,14 @@ def test_a_metric_newer_than_the_model_is_left_out_and_a_missing_one_is_told(cha
 
 
 def test_json_keeps_every_digit(table, tmp_path):
-    score.write(table, tmp_path / "scores.json")
+    score_files.write(table, tmp_path / "scores.json")
     rows = json.loads((tmp_path / "scores.json").read_text())
     assert rows == score.records(table)
     assert [row["churn_probability"] for row in rows] == table["churn_probability"].tolist()
 
 
 def test_csv_holds_the_lists_as_json(table, tmp_path):
-    score.write(table, tmp_path / "scores.csv")
+    score_files.write(table, tmp_path / "scores.csv")
     read = pd.read_csv(tmp_path / "scores.csv", dtype={"account_id": str})
     assert read["churn_probability"].tolist() == table["churn_probability"].tolist()
     assert [json.loads(text) for text in read["drivers"]] == table["drivers"].tolist()
@@ -107,7 +107,7 @@ def test_csv_holds_the_lists_as_json(table, tmp_path):
 
 
 def test_parquet_has_typed_columns(table, tmp_path):
-    score.write(table, tmp_path / "scores.parquet")
+    score_files.write(table, tmp_path / "scores.parquet")
     read = pq.read_table(tmp_path / "scores.parquet")
     assert read.column_names == list(table.columns)
     assert read.schema.field("renewal_date").type == pa.date32()
@@ -120,7 +120,7 @@ def test_parquet_has_typed_columns(table, tmp_path):
 
 def test_an_unknown_kind_of_file_is_refused_before_anything_is_written(table, tmp_path):
     with pytest.raises(TenureError, match=r"\.parquet, \.csv, \.json"):
-        score.write(table, tmp_path / "scores.xlsx")
+        score_files.write(table, tmp_path / "scores.xlsx")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,4 +140,4 @@ def test_a_write_that_fails_half_way_leaves_the_old_table(tmp_path):
 
 def test_a_missing_folder_is_told(table, tmp_path):
     with pytest.raises(TenureError, match="could not be written"):
-        score.write(table, tmp_path / "nowhere" / "scores.json")
+        score_files.write(table, tmp_path / "nowhere" / "scores.json")

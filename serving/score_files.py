@@ -1,0 +1,83 @@
+"""The score table as a file: Parquet, CSV or JSON, whole or not at all."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from features.errors import TenureError
+from serving import entries, score
+from serving.files import write_aside
+
+Writer = Callable[[pd.DataFrame, Path], None]
+
+
+def writer(path: Path) -> Writer:
+    """Find how to write a score table to a path, by its suffix; raises TenureError if none can."""
+    known = _WRITERS.get(path.suffix.lower())
+    if known is None:
+        raise TenureError(
+            f"{path}: files ending in '{path.suffix}' are none that scores can be written to.",
+            f"End the name in one of {', '.join(_WRITERS)}.",
+        )
+    return known
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """Write a score table to Parquet, CSV (lists as JSON text) or JSON, whole or not at all."""
+    to_file = writer(path)
+    write_aside(path, lambda aside: to_file(table, aside))
+
+
+def _to_json(table: pd.DataFrame, path: Path) -> None:
+    path.write_text(json.dumps(score.records(table), indent=1) + "\n", encoding="utf-8")
+
+
+def _to_csv(table: pd.DataFrame, path: Path) -> None:
+    flat = pd.DataFrame(score.records(table))
+    for name in ("drivers", "dimension_points"):
+        flat[name] = flat[name].map(json.dumps)
+    flat["days_to_renewal"] = flat["days_to_renewal"].astype("Int64")
+    flat.to_csv(path, index=False)
+
+
+def _to_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write typed columns; a driver's value is a number or a category there, each in its field."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    typed = {
+        "as_of": pa.date32(),
+        "renewal_date": pa.date32(),
+        "days_to_renewal": pa.int32(),
+        "dimension_points": pa.struct(
+            {name: pa.float64() for name in table["dimension_points"].iloc[0]}
+        ),
+        "scored_at": pa.timestamp("us", tz="UTC"),
+        **dict.fromkeys(("account_id", *score.LABELS, "model_version"), pa.string()),
+    }
+    columns = {
+        name: entries.to_arrow(table[name].tolist())
+        if isinstance(table[name].iloc[0], entries.Entry)
+        else pa.array(_arrow_values(name, table[name]), type=typed.get(name, pa.float64()))
+        for name in table
+    }
+    pq.write_table(pa.table(columns), path)
+
+
+def _arrow_values(name: str, column: pd.Series) -> list[Any]:
+    values = [None if not isinstance(value, dict) and pd.isna(value) else value for value in column]
+    if name in ("as_of", "renewal_date"):
+        return [value and value.date() for value in values]
+    if name == "days_to_renewal":
+        return [None if value is None else int(value) for value in values]
+    return values
+
+
+_WRITERS: dict[str, Writer] = {
+    ".parquet": _to_parquet,
+    ".csv": _to_csv,
+    ".json": _to_json,
+}
