@@ -9,9 +9,22 @@ from features.observations import Tables
 from features.windows import KEYS, attach
 
 DIMENSION = "advocacy"
-_REFERENCES = ("reference", "case_study", "review")
+_KINDS = {
+    "reference": ("references", "References", "Referenzen", "{reference|references}",
+                  "{Referenz|Referenzen}"),
+    "case_study": ("case_studies", "Case studies", "Fallstudien", "{case study|case studies}",
+                   "{Fallstudie|Fallstudien}"),
+    "review": ("reviews", "Reviews", "Bewertungen", "{review|reviews}", "{Bewertung|Bewertungen}"),
+    "referral": ("referrals", "Referrals", "Empfehlungen", "{referral|referrals}",
+                 "{Empfehlung|Empfehlungen}"),
+    "community": ("community_acts", "Community contributions", "Beiträge zur Community",
+                  "{community contribution|community contributions}",
+                  "{Beitrag|Beiträge} zur Community"),
+    "event": ("events", "Events", "Veranstaltungen", "{event|events}",
+              "{Veranstaltung|Veranstaltungen}"),
+}  # fmt: skip
+"""Kinds of acts: what they are called in the names of metrics, in labels and in sentences."""
 _PROMOTER = 9
-_COUNTS = {"acts_365d": 365, "references_365d": 365}
 
 
 def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
@@ -20,7 +33,7 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
     Returns
     -------
     Table
-        The observations with ``acts_365d`` and ``references_365d`` (0 where there were none, null
+        The observations with ``acts_365d`` and ``{kind}_365d`` (0 where there were none, null
         where the table does not reach back so far), ``last_act_days``, and ``promoters_365d`` (null
         where nobody answered an NPS question in that time), as far as their tables are there.
     """
@@ -28,7 +41,8 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
         return observations
     acts = tables["advocacy"]
     t = attach(observations, _acts(acts, observations))
-    t = counts_told(t, _COUNTS, acts, "occurred_at", observations)
+    counts = dict.fromkeys(("acts_365d", *(f"{kind}_365d" for kind in _KINDS)), 365)
+    t = counts_told(t, counts, acts, "occurred_at", observations)
     if "surveys" in tables:
         t = attach(t, _promoters(tables["surveys"], observations))
     return t
@@ -41,8 +55,8 @@ def _acts(acts: ir.Table, observations: ir.Table) -> ir.Table:
     year = t.age_days <= 365
     return t.group_by(*KEYS).agg(
         acts_365d=t.count(where=year),
-        references_365d=t.count(where=year & t.kind.isin(_REFERENCES)),
         last_act_days=t.age_days.min(),
+        **{f"{kind}_365d": t.count(where=year & (t.kind == kind)) for kind in _KINDS},
     )
 
 
@@ -52,6 +66,24 @@ def _promoters(surveys: ir.Table, observations: ir.Table) -> ir.Table:
     t = known_rows(surveys.filter(surveys.kind == "nps", surveys.score.notnull()), observations)
     t = t.filter(within(age_days(t, t.answered_at), 365))
     return t.group_by(*KEYS).agg(promoters_365d=t.user_id.nunique(where=t.score >= _PROMOTER))
+
+
+def _of_kind(kind: str) -> Metric:
+    plural, label, label_de, noun, noun_de = _KINDS[kind]
+    return Metric(
+        name=f"{plural}_365d",
+        dimension=DIMENSION,
+        label=label,
+        label_de=label_de,
+        unit="acts",
+        healthy="high",
+        actionable=True,
+        formula=f"acts of the kind {kind} in the 365 days before as_of",
+        sentence=f"{{value}} {noun} came from the customer in the last year",
+        sentence_de=f"{{value}} {noun_de} {{kam|kamen}} im letzten Jahr vom Kunden",
+        needs=("advocacy",),
+        value=lambda t: t[f"{kind}_365d"],
+    )
 
 
 METRICS = (
@@ -69,26 +101,7 @@ METRICS = (
         needs=("advocacy",),
         value=lambda t: t.acts_365d,
     ),
-    Metric(
-        name="references_365d",
-        dimension=DIMENSION,
-        label="References and reviews",
-        label_de="Referenzen und Bewertungen",
-        unit="acts",
-        healthy="high",
-        actionable=True,
-        formula="references, case studies and reviews in the 365 days before as_of",
-        sentence=(
-            "The customer gave {value} {reference, case study or review|references, case "
-            "studies or reviews} in the last year"
-        ),
-        sentence_de=(
-            "Der Kunde gab im letzten Jahr {value} {Referenz, Fallstudie oder "
-            "Bewertung|Referenzen, Fallstudien oder Bewertungen}"
-        ),
-        needs=("advocacy",),
-        value=lambda t: t.references_365d,
-    ),
+    *(_of_kind(kind) for kind in _KINDS),
     Metric(
         name="days_since_last_advocacy",
         dimension=DIMENSION,

@@ -9,6 +9,7 @@ is none yet, and a contact waiting for it looks unanswered, as it did on that da
 import ibis
 import ibis.expr.types as ir
 
+from features.frequency import log2_ratio
 from features.known import (
     age_days,
     counts_told,
@@ -24,7 +25,13 @@ from features.windows import KEYS, attach
 DIMENSION = "engagement"
 _MEETINGS = ("meeting", "qbr")
 MESSAGES = ("email", "call")
-_COUNTS = {"meetings_held_90d": 90, "qbrs_held_180d": 180, "trainings_180d": 180}
+_COUNTS = {
+    "meetings_held_90d": 90,
+    "qbrs_held_180d": 180,
+    "trainings_180d": 180,
+    "contacts_90d": 90,
+    "contacts_before": 180,
+}
 
 
 def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
@@ -34,9 +41,10 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
     -------
     Table
         The observations with ``meetings_held_90d``, ``qbrs_held_180d``, ``trainings_180d`` (0 where
-        none took place, null where the table does not reach back so far), ``missed_share_180d``,
-        ``reply_share_90d``, ``response_hours_90d``, ``inbound_share_90d`` and
-        ``last_contact_days``, as far as there are touchpoints.
+        none took place, null where the table does not reach back so far), ``contacts_90d`` and
+        ``contacts_before`` (in the 90 days before those), ``missed_share_180d``,
+        ``reply_share_90d``, ``response_hours_90d``, ``inbound_share_90d``, ``last_contact_days``
+        and ``last_meeting_days``, as far as there are touchpoints.
     """
     if "touchpoints" not in tables:
         return observations
@@ -65,7 +73,10 @@ def _contacts(touchpoints: ir.Table, observations: ir.Table) -> ir.Table:
             where=t.message & ~t.inbound & within(t.answered_days, 90)
         ),
         inbound_share_90d=t.inbound.mean(where=t.direction.notnull() & month3),
+        contacts_90d=t.count(where=answered & month3),
+        contacts_before=t.count(where=answered & half_year & ~month3),
         last_contact_days=t.answered_days.min(where=answered),
+        last_meeting_days=t.age_days.min(where=meeting & t.reached),
     )
 
 
@@ -191,6 +202,39 @@ METRICS = (
         sentence_de="Der letzte Kontakt liegt {value} {Tag|Tage} zurück",
         needs=("touchpoints",),
         value=lambda t: t.last_contact_days,
+    ),
+    Metric(
+        name="days_since_last_meeting",
+        dimension=DIMENSION,
+        label="Days since the last meeting",
+        label_de="Tage seit dem letzten Termin",
+        unit="days",
+        healthy="low",
+        actionable=True,
+        formula="days from the last meeting or QBR to which somebody came, to as_of",
+        sentence="The last meeting was {value} {day|days} ago",
+        sentence_de="Der letzte Termin liegt {value} {Tag|Tage} zurück",
+        needs=("touchpoints",),
+        value=lambda t: t.last_meeting_days,
+    ),
+    Metric(
+        name="contacts_trend_90d",
+        dimension=DIMENSION,
+        label="Change in contacts",
+        label_de="Veränderung der Kontakte",
+        unit="doublings",
+        healthy="high",
+        actionable=True,
+        formula=(
+            "log2 of (contacts to which somebody came or answered, in the 90 days before as_of + "
+            "1) / (those in the 90 days before + 1)"
+        ),
+        sentence="Contacts changed by {value} against the quarter before",
+        sentence_de=(
+            "Die Zahl der Kontakte hat sich gegenüber dem Quartal davor um {value} verändert"
+        ),
+        needs=("touchpoints",),
+        value=lambda t: log2_ratio(t.contacts_90d, t.contacts_before),
     ),
     Metric(
         name="trainings_attended_180d",

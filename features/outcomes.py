@@ -32,15 +32,16 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
     -------
     Table
         The observations with ``objectives_met``, ``objectives_judged`` (decided or overdue),
-        ``objectives_overdue``, ``integrations`` (ever begun), ``integrations_abandoned_365d``,
-        ``onboardings``, ``onboardings_met``, ``onboarding_days`` and ``value_reached``, as far as
-        there are objectives.
+        ``objectives_overdue``, ``integrations`` (ever begun), ``integrations_met``,
+        ``integrations_abandoned_365d``, ``onboardings``, ``onboardings_met``, ``onboarding_days``,
+        ``first_value_days`` and ``value_reached``, as far as there are objectives.
     """
     if "objectives" not in tables:
         return observations
     objectives = with_all_columns(tables["objectives"], "objectives")
     objectives = objectives.mutate(begun_at=first_of(objectives, "created_at", "known_at"))
     t = attach(observations, _goals(objectives, observations))
+    t = t.mutate(first_value_days=age_days(t, t.customer_since) - t.first_value_days)
     counts = {"integrations_abandoned_365d": 365}
     return counts_told(t, counts, objectives, "begun_at", observations)
 
@@ -63,10 +64,12 @@ def _goals(objectives: ir.Table, observations: ir.Table) -> ir.Table:
         objectives_judged=t.count(where=decided | overdue),
         objectives_overdue=t.count(where=overdue),
         integrations=t.count(where=integration),
+        integrations_met=t.count(where=integration & met),
         integrations_abandoned_365d=t.count(where=abandoned),
         onboardings=t.count(where=onboarding),
         onboardings_met=t.count(where=onboarding & met),
         onboarding_days=begun_days - t.stands_days.min(where=onboarding & met),
+        first_value_days=t.stands_days.max(where=(t.kind == "outcome") & met),
         value_reached=capped.mean(where=(t.kind == "outcome") & decided),
     )
 
@@ -103,6 +106,20 @@ METRICS = (
         sentence_de="{value} {Ziel ist|Ziele sind} überfällig",
         needs=("objectives.due_at",),
         value=lambda t: t.objectives_overdue,
+    ),
+    Metric(
+        name="integrations_done",
+        dimension=DIMENSION,
+        label="Integrations in place",
+        label_de="Fertige Integrationen",
+        unit="integrations",
+        healthy="high",
+        actionable=True,
+        formula="integration objectives met before as_of, where any was ever begun",
+        sentence="{value} {integration is|integrations are} in place",
+        sentence_de="{value} {Integration steht|Integrationen stehen}",
+        needs=("objectives",),
+        value=lambda t: _where(t.integrations > 0, t.integrations_met),
     ),
     Metric(
         name="integrations_abandoned_365d",
@@ -147,6 +164,20 @@ METRICS = (
         sentence_de="Das Onboarding dauerte {value} {Tag|Tage}",
         needs=("objectives.created_at",),
         value=lambda t: _where(t.onboardings_met == t.onboardings, t.onboarding_days),
+    ),
+    Metric(
+        name="days_to_first_value",
+        dimension=DIMENSION,
+        label="Time to first value",
+        label_de="Zeit bis zum ersten Nutzen",
+        unit="days",
+        healthy="low",
+        actionable=False,
+        formula="days from the first contract's start to the first outcome objective met",
+        sentence="The first outcome was reached {value} {day|days} into the contract",
+        sentence_de="Das erste Ergebnis war {value} {Tag|Tage} nach Vertragsbeginn erreicht",
+        needs=("objectives",),
+        value=lambda t: t.first_value_days,
     ),
     Metric(
         name="value_reached",

@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
+from features.frequency import log2_ratio
 from features.known import (
     age_days,
     counts_told,
@@ -43,7 +44,8 @@ def quantities(tables: Tables, observations: ir.Table, usage: ir.Table | None) -
     Returns
     -------
     Table
-        The observations with ``tickets_90d``, ``open_tickets`` and ``oldest_open_days``;
+        The observations with ``tickets_90d``, ``tickets_before`` (in the 90 days before those),
+        ``open_tickets``, ``open_urgent_tickets`` and ``oldest_open_days``;
         ``urgent_share_180d`` and ``admin_share_180d`` of tickets asked, ``first_response_hours``
         of those answered, and ``first_contact_share``, ``resolution_hours``, ``reopened_share`` and
         ``satisfaction`` of those solved in the 180 days before; ``users_90d``; ``incidents_90d``
@@ -52,7 +54,12 @@ def quantities(tables: Tables, observations: ir.Table, usage: ir.Table | None) -
     t = observations
     if "tickets" in tables:
         t = attach(t, _tickets(tables, observations))
-        counts = {"tickets_90d": 90, "open_tickets": 90}
+        counts = {
+            "tickets_90d": 90,
+            "tickets_before": 180,
+            "open_tickets": 90,
+            "open_urgent_tickets": 90,
+        }
         t = counts_told(t, counts, tables["tickets"], "opened_at", observations)
         if usage is not None:
             t = attach(t, usage.select(*KEYS, "users_90d"))
@@ -80,7 +87,9 @@ def _tickets(tables: Tables, observations: ir.Table) -> ir.Table:
     by_admin = (t.admin_since < now).fill_null(False)
     return t.group_by(*KEYS).agg(
         tickets_90d=t.count(where=t.asked_days <= 90),
+        tickets_before=t.count(where=asked & (t.asked_days > 90)),
         open_tickets=t.count(where=still_open),
+        open_urgent_tickets=t.count(where=still_open & (t.priority == "urgent")),
         oldest_open_days=t.asked_days.max(where=still_open),
         urgent_share_180d=(t.priority == "urgent").mean(where=asked),
         admin_share_180d=by_admin.mean(where=asked & role_known),
@@ -148,6 +157,25 @@ METRICS = (
         value=lambda t: t.tickets_90d / t.users_90d.nullif(0),
     ),
     Metric(
+        name="tickets_trend_90d",
+        dimension=DIMENSION,
+        label="Change in tickets",
+        label_de="Veränderung der Tickets",
+        unit="doublings",
+        healthy=None,
+        actionable=False,
+        formula=(
+            "log2 of (tickets opened in the 90 days before as_of + 1) / (tickets opened in the 90 "
+            "days before + 1): more may be trouble, fewer may be silence"
+        ),
+        sentence="Tickets changed by {value} against the quarter before",
+        sentence_de=(
+            "Die Zahl der Tickets hat sich gegenüber dem Quartal davor um {value} verändert"
+        ),
+        needs=("tickets",),
+        value=lambda t: log2_ratio(t.tickets_90d, t.tickets_before),
+    ),
+    Metric(
         name="urgent_share_180d",
         dimension=DIMENSION,
         label="Urgent tickets",
@@ -174,6 +202,20 @@ METRICS = (
         sentence_de="{value} {Ticket ist|Tickets sind} offen",
         needs=("tickets.resolved_at",),
         value=lambda t: t.open_tickets,
+    ),
+    Metric(
+        name="open_urgent_tickets",
+        dimension=DIMENSION,
+        label="Open urgent tickets",
+        label_de="Offene dringende Tickets",
+        unit="tickets",
+        healthy="low",
+        actionable=True,
+        formula="urgent tickets opened before as_of and not solved by then",
+        sentence="{value} urgent {ticket is|tickets are} open",
+        sentence_de="{value} {dringendes Ticket ist|dringende Tickets sind} offen",
+        needs=("tickets.priority", "tickets.resolved_at"),
+        value=lambda t: t.open_urgent_tickets,
     ),
     Metric(
         name="oldest_open_ticket_days",

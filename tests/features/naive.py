@@ -192,14 +192,50 @@ def sentiment(own, day):
         return row["sent_at"] if pd.isna(row["responded_at"]) else row["responded_at"]
 
     answers = [row for row in own["surveys"] if not pd.isna(row["score"]) and answered(row) < day]
+    classes = {"nps": (9, 6), "csat": (4, 2), "ces": (5, 3)}
+    shares = {}
     for kind in ("nps", "csat", "ces"):
         of_kind = [row for row in answers if row["kind"] == kind]
         of_kind.sort(key=lambda r: (answered(r), r["known_at"], -r["score"]))
         result[f"{kind}_last"] = of_kind[-1]["score"] if of_kind else NOTHING
-        result[f"{kind}_mean_180d"] = mean(
-            [row["score"] for row in of_kind if age(answered(row)) <= 180]
+        now = mean([row["score"] for row in of_kind if age(answered(row)) <= 180])
+        then = mean([row["score"] for row in of_kind if 180 < age(answered(row)) <= 360])
+        result[f"{kind}_mean_180d"] = now
+        result[f"{kind}_trend_180d"] = (
+            now - then if now is not NOTHING and then is not NOTHING else NOTHING
         )
+        year = [row["score"] for row in of_kind if age(answered(row)) <= 365]
+        good, bad = classes[kind]
+        shares[kind] = (
+            mean([score >= good for score in year]),
+            mean([score <= bad for score in year]),
+        )
+    promoters, detractors = shares["nps"]
+    result["net_promoter_score_365d"] = (
+        NOTHING if promoters is NOTHING else 100 * (promoters - detractors)
+    )
+    result["csat_satisfied_share_365d"] = shares["csat"][0]
+    result["ces_easy_share_365d"] = shares["ces"][0]
     sent = [r for r in own["surveys"] if r["sent_at"] < day and age(r["sent_at"]) <= 180]
     responded = [r for r in sent if not pd.isna(r["score"]) and answered(r) < day]
     result["survey_response_rate_180d"] = len(responded) / len(sent) if sent else NOTHING
+    result["days_since_last_answer"] = min((age(answered(row)) for row in answers), default=NOTHING)
+    questions = sorted(
+        (r["sent_at"], not pd.isna(r["score"]) and answered(r) < day)
+        for r in own["surveys"]
+        if r["sent_at"] < day
+    )
+    in_a_row = 0
+    for _sent_at, is_answered in questions:
+        in_a_row = 0 if is_answered else in_a_row + 1
+    result["surveys_unanswered_in_a_row"] = in_a_row if questions else NOTHING
+    on_five = {
+        "nps": lambda s: 1 + s * 0.4,
+        "csat": lambda s: s,
+        "ces": lambda s: 1 + (s - 1) / 1.5,
+    }
+    views = [on_five[r["kind"]](r["score"]) for r in answers if age(answered(r)) <= 180]
+    result["csm_customer_gap"] = (
+        ratings[-1]["sentiment"] - mean(views) if ratings and views else NOTHING
+    )
     return result

@@ -4,6 +4,7 @@ As in `naive`: row by row, nothing from the package. What became of a row later 
 happened before as_of as well.
 """
 
+import math
 from datetime import timedelta
 
 import pandas as pd
@@ -29,7 +30,7 @@ def features(tables, account_id, as_of):
         **engagement(own["touchpoints"], known["touchpoints"], day),
         **tickets(own, known, day),
         **incidents(own["incidents"] + everyone, known["incidents"], since, day),
-        **outcomes(own["objectives"], known["objectives"], day),
+        **outcomes(own["objectives"], known["objectives"], since, day),
         **advocacy(own, known["advocacy"], day),
         **bought(contracts, day),
         **payments(own["invoices"], day),
@@ -55,6 +56,12 @@ def mean(values):
 
 def ratio(a, b):
     return a / b if a is not NOTHING and b else NOTHING
+
+
+def doublings(now, then):
+    if now is NOTHING or not then:
+        return NOTHING
+    return math.log2((now + 1) / (then + 1))
 
 
 def count(rows, everywhere, column, day, days):
@@ -101,6 +108,10 @@ def engagement(rows, everywhere, day):
         if lately(r["occurred_at"], day, 90) and r["direction"] in ("inbound", "outbound")
     ]
     contacts = [answered_at(r) for r in rows if came(r) and answered_at(r) < day]
+    meetings = [r["occurred_at"] for r in rows if r["kind"] in ("meeting", "qbr") and came(r)]
+    reached = [r for r in rows if came(r) and answered_at(r) < day]
+    quarter = [r for r in reached if lately(r["occurred_at"], day, 90)]
+    earlier = [r for r in reached if lately(r["occurred_at"], day, 180) and r not in quarter]
     return {
         "meetings_held_90d": held(90, "meeting", "qbr"),
         "meetings_missed_share_180d": mean(not came(r) for r in recent(180, "meeting", "qbr")),
@@ -109,6 +120,11 @@ def engagement(rows, everywhere, day):
         "response_hours_90d": mean(r["response_hours"] for r in answers),
         "customer_started_share_90d": mean(r["direction"] == "inbound" for r in told),
         "days_since_last_contact": age(max(contacts), day) if contacts else NOTHING,
+        "days_since_last_meeting": age(max(meetings), day) if meetings else NOTHING,
+        "contacts_trend_90d": doublings(
+            count(quarter, everywhere, "occurred_at", day, 90),
+            count(earlier, everywhere, "occurred_at", day, 180),
+        ),
         "trainings_attended_180d": held(180, "training"),
     }
 
@@ -127,6 +143,8 @@ def tickets(own, known, day):
     users = [r for r in used if isinstance(r["user_id"], str)]
     active = count({r["user_id"] for r in users}, known["usage"], "occurred_at", day, 90)
     number = count(tickets_90d, known["tickets"], "opened_at", day, 90)
+    earlier = [row for row in asked if not lately(row["opened_at"], day, 90)]
+    urgent = [row for row in still_open if row["priority"] == "urgent"]
     waiting = [age(row["opened_at"], day) for row in still_open]
 
     def hours(rows, until):
@@ -138,6 +156,10 @@ def tickets(own, known, day):
     return {
         "tickets_per_active_user_90d": ratio(number, active),
         "urgent_share_180d": mean(p == "urgent" for p in told(asked, "priority")),
+        "tickets_trend_90d": doublings(
+            number, count(earlier, known["tickets"], "opened_at", day, 180)
+        ),
+        "open_urgent_tickets": count(urgent, known["tickets"], "opened_at", day, 90),
         "open_tickets": count(still_open, known["tickets"], "opened_at", day, 90),
         "oldest_open_ticket_days": max(waiting, default=NOTHING),
         "first_contact_resolution_share_180d": mean(c == 1 for c in told(solved, "contacts")),
@@ -167,7 +189,7 @@ def incidents(rows, everywhere, customer_since, day):
     }
 
 
-def outcomes(rows, everywhere, day):
+def outcomes(rows, everywhere, customer_since, day):
     def begun(row):
         return row["known_at"] if pd.isna(row["created_at"]) else row["created_at"]
 
@@ -197,6 +219,17 @@ def outcomes(rows, everywhere, day):
     return {
         "objectives_met_share": len(met) / due if due else NOTHING,
         "objectives_overdue": len(overdue) if rows else NOTHING,
+        "integrations_done": (
+            len([r for r in met if r["kind"] == "integration"]) if integrations else NOTHING
+        ),
+        "days_to_first_value": min(
+            (
+                (r["status_at"].normalize() - customer_since.normalize()).days
+                for r in met
+                if r["kind"] == "outcome"
+            ),
+            default=NOTHING,
+        ),
         "integrations_abandoned_365d": (
             count(abandoned, everywhere, "begun", day, 365) if integrations else NOTHING
         ),
@@ -214,7 +247,14 @@ def outcomes(rows, everywhere, day):
 def advocacy(own, everywhere, day):
     rows = [row for row in own["advocacy"] if row["occurred_at"] < day]
     year = [row for row in rows if lately(row["occurred_at"], day, 365)]
-    strong = [row for row in year if row["kind"] in ("reference", "case_study", "review")]
+    plurals = {
+        "references": "reference",
+        "case_studies": "case_study",
+        "reviews": "review",
+        "referrals": "referral",
+        "community_acts": "community",
+        "events": "event",
+    }
     acts = count(year, everywhere, "occurred_at", day, 365)
     ages = [age(row["occurred_at"], day) for row in rows]
 
@@ -234,7 +274,12 @@ def advocacy(own, everywhere, day):
         unasked = len(promoters)
     return {
         "advocacy_acts_365d": acts,
-        "references_365d": count(strong, everywhere, "occurred_at", day, 365),
+        **{
+            f"{plural}_365d": count(
+                [r for r in year if r["kind"] == kind], everywhere, "occurred_at", day, 365
+            )
+            for plural, kind in plurals.items()
+        },
         "days_since_last_advocacy": min(ages, default=NOTHING),
         "promoters_unasked": unasked,
     }
