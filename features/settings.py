@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from datetime import date, datetime
 from pathlib import Path
 from types import UnionType
@@ -122,6 +122,26 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class ServingSettings:
+    """How the service answers.
+
+    Parameters
+    ----------
+    keys, audit_log : str
+        Files; in tenure.toml, from the folder in which that lies.
+    requests_per_minute : int
+        Of one key, over all workers; so many may also come at once.
+    workers : int
+        Processes that answer.
+    """
+
+    keys: str = "models/keys.json"
+    audit_log: str = "models/audit.jsonl"
+    requests_per_minute: int = field(default=1200, metadata={"low": 1, "high": 1_000_000})
+    workers: int = field(default=1, metadata={"low": 1, "high": 64})
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that tenure.toml can say."""
 
@@ -131,6 +151,7 @@ class Settings:
     metrics: MetricSettings = MetricSettings()
     observations: ObservationSettings = ObservationSettings()
     training: TrainingSettings = TrainingSettings()
+    serving: ServingSettings = ServingSettings()
 
 
 @dataclass(frozen=True)
@@ -173,7 +194,7 @@ def load(path: Path | None = None) -> Settings:
 
 
 def _settings(said: dict[str, Any], folder: Path, faults: list[str]) -> Settings:
-    sections = ("source", "tables", "checks", "metrics", "observations", "training")
+    sections = ("source", "tables", "checks", "metrics", "observations", "training", "serving")
     for key in said.keys() - set(sections):
         faults.append(f"unknown section [{key}].{did_you_mean(key, sections)}")
     metrics = _fill(MetricSettings, said.get("metrics", {}), "metrics", faults)
@@ -186,7 +207,16 @@ def _settings(said: dict[str, Any], folder: Path, faults: list[str]) -> Settings
             ObservationSettings, said.get("observations", {}), "observations", faults
         ),
         training=_fill(TrainingSettings, said.get("training", {}), "training", faults),
+        serving=_serving(said.get("serving", {}), folder, faults),
     )
+
+
+def _serving(said: Any, folder: Path, faults: list[str]) -> ServingSettings:
+    """Read [serving]; files that it names are meant from the folder of tenure.toml."""
+    serving = _fill(ServingSettings, said, "serving", faults)
+    told = said if isinstance(said, dict) else {}
+    named = {name: getattr(serving, name) for name in ("keys", "audit_log") if name in told}
+    return replace(serving, **{name: str(folder / file) for name, file in named.items()})
 
 
 def _mappings(said: Any, faults: list[str]) -> dict[str, TableMapping]:

@@ -1,18 +1,19 @@
-"""The API's forms: what goes in, what comes out, how it fails; and its OpenAPI document."""
+"""The API's forms: what goes in, what comes out, and how it fails."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.json_schema import models_json_schema
 from starlette.responses import JSONResponse
 
 MOST_ACCOUNTS = 1000
 """Accounts in one request."""
 MOST_BYTES = 256 * 1024
 """Length of a request's body; 1,000 long ids stay far below it."""
+MOST_PREDICT_BYTES = 8 * 1024 * 1024
+"""Length of a body that brings observations; 1,000 of 100 metrics stay below it."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 AccountId = Annotated[str, Field(min_length=1, max_length=200)]
@@ -21,16 +22,24 @@ AccountId = Annotated[str, Field(min_length=1, max_length=200)]
 class ApiError(Exception):
     """A request that cannot be answered, and what the caller may do about it."""
 
-    def __init__(self, status: int, code: str, message: str, details: Any = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.details = details
+        self.headers = headers
 
     def response(self) -> JSONResponse:
         """Give the answer in the one form that all errors have."""
         body = {"code": self.code, "message": str(self), "details": self.details}
-        return JSONResponse({"error": body}, status_code=self.status)
+        return JSONResponse({"error": body}, self.status, self.headers)
 
 
 def code_of(status: int) -> str:
@@ -54,6 +63,18 @@ class ScoreRequest(_Form):
     """Accounts whose current scores are wanted."""
 
     account_ids: Annotated[list[AccountId], Field(min_length=1, max_length=MOST_ACCOUNTS)]
+
+
+Value = Annotated[float, Field(strict=False, allow_inf_nan=False)] | str | None
+"""Of a metric: a number, a category's name, or null where it is not known."""
+
+
+class PredictRequest(_Form):
+    """Accounts as a tool sees them itself: values of the model's metrics."""
+
+    observations: Annotated[
+        list[dict[str, Value]], Field(min_length=1, max_length=MOST_ACCOUNTS)
+    ] = Field(description="Metric to value; a metric left out or null is not known")
 
 
 class Driver(_Form):
@@ -114,6 +135,36 @@ class Accounts(_Form):
     next_cursor: str | None
 
 
+class Prediction(_Form):
+    """What the model says of one observation: base_probability and all points sum to it."""
+
+    churn_probability: Probability
+    probability_low: Probability | None
+    probability_high: Probability | None
+    coverage: Probability = Field(description="Share of the model's weight whose inputs are given")
+    drivers: list[Driver] = Field(description="By absolute points")
+    dimension_points: dict[str, float] = Field(description="Sums of the drivers' points")
+    base_probability: Probability
+
+
+class Predictions(_Form):
+    """Predictions in the order of the observations."""
+
+    model_version: str
+    predictions: list[Prediction]
+
+
+class Input(_Form):
+    """A metric that the model reads."""
+
+    metric: str
+    dimension: str
+    label: str
+    unit: str
+    kind: Literal["number", "category"]
+    levels: list[str] = Field(description="A category's names; empty for numbers")
+
+
 class Model(_Form):
     """The model that serves."""
 
@@ -122,7 +173,18 @@ class Model(_Form):
     accounts: int
     lead_days: int
     horizon_days: int
+    inputs: list[Input] = Field(description="What /v1/predict takes")
     evaluation: dict[str, Any] = Field(description="How it did out of time; see tenure evaluate")
+
+
+class Ready(_Form):
+    """Which scores are served; with a problem, they are older than they should be."""
+
+    ready: Literal[True]
+    model_version: str
+    as_of: date = Field(strict=False)
+    scored_at: datetime = Field(strict=False)
+    problem: str | None
 
 
 class ErrorBody(_Form):
@@ -139,104 +201,39 @@ class Error(_Form):
     error: ErrorBody
 
 
-def parse(form: type[BaseModel], body: Any) -> BaseModel:
-    """Read a request's body, or say everything that is wrong with it."""
+F = TypeVar("F", bound=BaseModel)
+
+
+def parse(form: type[F], kind: str, body: bytes) -> F:
+    """Read a request's body, or say everything that is wrong with it.
+
+    Parameters
+    ----------
+    form : type of pydantic model
+    kind : str
+        The Content-Type header.
+    body : bytes
+
+    Raises
+    ------
+    ApiError
+        415 if it is not sent as JSON, 400 if it is none or has another form.
+    """
+    named = kind.partition(";")[0].strip().lower()
+    if named != "application/json":
+        raise ApiError(
+            415,
+            "not_json",
+            f"The body must be JSON, sent with Content-Type: application/json (not {named!r}).",
+        )
     try:
-        return form.model_validate(body)
+        return form.model_validate_json(body)
     except ValidationError as error:
         faults = [
             {"field": ".".join(map(str, fault["loc"])), "problem": fault["msg"]}
             for fault in error.errors(include_url=False, include_context=False)[:10]
         ]
-        first = faults[0]
-        raise ApiError(
-            400, "invalid_request", f"{first['field']}: {first['problem']}.", faults
-        ) from None
-
-
-def openapi() -> dict[str, Any]:
-    """Describe the API as OpenAPI 3.1."""
-    forms = (ScoreRequest, Scores, Accounts, Model, Error)
-    _, definitions = models_json_schema(
-        [(form, "validation") for form in forms], ref_template="#/components/schemas/{model}"
-    )
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Tenure",
-            "version": "1",
-            "description": "Which customers are likely to leave, and what tells so.",
-        },
-        "paths": {
-            "/v1/score": {"post": _SCORE},
-            "/v1/accounts": {"get": _ACCOUNTS},
-            "/v1/model": {"get": _operation("model", "The model that serves", "Model", 503)},
-            "/healthz": {"get": _probe("healthz", "The process runs")},
-            "/readyz": {"get": _probe("readyz", "Scores are there", 503)},
-        },
-        "components": {"schemas": definitions["$defs"]},
-    }
-
-
-_FAILURES = {
-    400: "The request is malformed",
-    404: "An account is unknown",
-    408: "The body came too slowly",
-    413: "The body is too large",
-    503: "No scores are there yet, or no model is",
-}
-
-
-def _operation(name: str, summary: str, answer: str, *failures: int) -> dict[str, Any]:
-    return {
-        "operationId": name,
-        "summary": summary,
-        "responses": {
-            "200": {"description": "Done", "content": _json(answer)},
-            **_failures(*failures),
-        },
-    }
-
-
-def _probe(name: str, summary: str, *failures: int) -> dict[str, Any]:
-    text = {"text/plain": {"schema": {"type": "string"}}}
-    return {
-        "operationId": name,
-        "summary": summary,
-        "responses": {"200": {"description": "Yes", "content": text}, **_failures(*failures)},
-    }
-
-
-def _failures(*statuses: int) -> dict[str, Any]:
-    return {
-        str(status): {"description": _FAILURES[status], "content": _json("Error")}
-        for status in statuses
-    }
-
-
-def _json(form: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{form}"}}}
-
-
-def _query(name: str, description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-_SCORE = {
-    **_operation("score", "Current scores with their drivers", "Scores", 400, 404, 408, 413, 503),
-    "requestBody": {"required": True, "content": _json("ScoreRequest")},
-}
-_ACCOUNTS = {
-    **_operation("accounts", "Accounts, the riskiest first", "Accounts", 400, 503),
-    "parameters": [
-        _query("q", "Part of a name or id", {"type": "string"}),
-        _query("segment", "Only this segment", {"type": "string"}),
-        _query("csm", "Only this CSM's accounts", {"type": "string"}),
-        _query(
-            "sort",
-            "Order",
-            {"type": "string", "enum": ["risk", "arr", "renewal"], "default": "risk"},
-        ),
-        _query("cursor", "next_cursor of the page before", {"type": "string"}),
-    ],
-}
+    first = faults[0]
+    if not first["field"]:
+        raise ApiError(400, "invalid_request", f"The body: {first['problem']}.", faults)
+    raise ApiError(400, "invalid_request", f"{first['field']}: {first['problem']}.", faults)

@@ -1,19 +1,24 @@
-"""What stands before every request: size, form, headers, and one form for every error."""
+"""What stands around every request: who asks, its size and time, headers, counts, and the log."""
 
 import asyncio
-import json
+import logging
+import time
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.api import MOST_BYTES, ApiError, code_of, parse
+from serving import logs, meters
+from serving.access import Access, for_people
+from serving.api import MOST_BYTES, ApiError
+from serving.login import way_in
 
 BODY_SECONDS = 10.0
 """A body that takes longer is given up, so that slow senders hold nothing."""
+ANSWER_SECONDS = 30.0
+"""An answer that takes longer is given up, whether we are slow or the reader is."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
@@ -24,6 +29,11 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+_RAW_HEADERS = [
+    (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
+]
+
+log = logging.getLogger("tenure.serving")
 
 
 class Guard:
@@ -32,114 +42,96 @@ class Guard:
     Parameters
     ----------
     app : ASGI application
-        Sees only bodies that are JSON, small enough and of the path's form.
-    forms : mapping of str to pydantic model
-        Form of the body by path; a POST to another path is not looked into.
+        Sees only requests that may be asked, with a body that has come whole. Finds who asks in
+        ``scope["state"]["caller"]``, and leaves the code of a refusal in ``scope["state"]["code"]``.
+    access : Access
+    sizes : mapping of str to int
+        Bytes that a body may have, by path; `MOST_BYTES` elsewhere.
     """
 
-    def __init__(self, app: ASGIApp, forms: Mapping[str, type[BaseModel]]) -> None:
+    def __init__(self, app: ASGIApp, access: Access, sizes: Mapping[str, int]) -> None:
         self.app = app
-        self.forms = forms
+        self.access = access
+        self.sizes = sizes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send)
+        began = time.perf_counter()
+        number = logs.new_request_id(Headers(scope=scope))
+        logs.request_id.set(number)
+        state: dict[str, Any] = scope.setdefault("state", {})
+        answer = _Answer(send, number)
         try:
-            receive = await self._checked(scope, receive)
+            async with asyncio.timeout(ANSWER_SECONDS + BODY_SECONDS):
+                await self._answer(scope, receive, answer)
+        except TimeoutError:
+            slow = ApiError(504, "too_slow_answer", "Answering took too long, so it was given up.")
+            await _refuse(slow, scope, receive, answer)
+        except Exception:
+            log.exception("A request failed.")
+            await _refuse(_defect(), scope, receive, answer)
+        finally:
+            _tell(scope, answer.status, state.get("code"), time.perf_counter() - began)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        try:
+            scope["state"]["caller"] = self.access.admit(scope)
+            if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+                receive = await _read(scope, receive, self.sizes.get(scope["path"], MOST_BYTES))
         except ApiError as error:
-            await error.response()(scope, receive, answer)
+            await _refuse(error, scope, receive, answer)
             return
         await self.app(scope, receive, answer)
 
-    async def _checked(self, scope: Scope, receive: Receive) -> Receive:
-        """Read the body whole, check it, and hand it on."""
-        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
-            return receive
-        headers = Headers(scope=scope)
-        body = await _in_time(headers, receive)
-        if form := self.forms.get(scope["path"]):
-            parse(form, _json(headers, body))
-        return _once(body, receive)
-
 
 class _Answer:
-    """Sends an answer with the security headers, errors in their one form.
+    """Sends an answer with the security headers and the request's id."""
 
-    An HTML answer is a page that says its error itself.
-    """
-
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, number: str) -> None:
         self.send = send
-        self.start: Message | None = None
-        self.body = b""
+        self.number = number
+        self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(raw=message.setdefault("headers", []))
-            headers.update(SECURITY_HEADERS)
-            if message["status"] >= 400 and "html" not in headers.get("content-type", ""):
-                self.start = message
-                return
-        elif self.start is not None and message["type"] == "http.response.body":
-            self.body += message.get("body", b"")
-            if message.get("more_body"):
-                return
-            await self._send_error(self.start)
-            return
+            self.status = message["status"]
+            own = [*_RAW_HEADERS, (b"x-request-id", self.number.encode())]
+            message["headers"] = [*message.get("headers", ()), *own]
         await self.send(message)
 
-    async def _send_error(self, start: Message) -> None:
-        body = json.dumps(_in_form(start["status"], self.body)).encode()
-        headers = MutableHeaders(raw=start["headers"])
-        headers["content-type"] = "application/json"
-        headers["content-length"] = str(len(body))
-        await self.send(start)
-        await self.send({"type": "http.response.body", "body": body})
 
-
-async def _in_time(headers: Headers, receive: Receive) -> bytes:
+async def _read(scope: Scope, receive: Receive, most: int) -> Receive:
+    """Read the body whole, in time and within its size, and hand it on."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await _body(headers, receive)
+            body = await _body(Headers(scope=scope), receive, most)
     except TimeoutError:
         raise ApiError(
             408, "too_slow", f"The body did not arrive within {BODY_SECONDS:.0f} seconds."
         ) from None
+    return _once(body, receive)
 
 
-async def _body(headers: Headers, receive: Receive) -> bytes:
+async def _body(headers: Headers, receive: Receive, most: int) -> bytes:
     too_large = ApiError(
-        413, "body_too_large", f"The body is longer than {MOST_BYTES:,} bytes; send less at a time."
+        413, "body_too_large", f"The body is longer than {most:,} bytes; send less at a time."
     )
-    if int(headers.get("content-length", 0)) > MOST_BYTES:
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > most:
         raise too_large
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ApiError(400, "incomplete_body", "The connection closed inside the body.")
-        body += bytes(message.get("body", b""))
-        if len(body) > MOST_BYTES:
+        body += message.get("body", b"")
+        if len(body) > most:
             raise too_large
         if not message.get("more_body"):
-            return body
-
-
-def _json(headers: Headers, body: bytes) -> Any:
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise ApiError(
-            400,
-            "not_json",
-            f"The body must be JSON, sent with Content-Type: application/json (not {kind!r}).",
-        )
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, "not_json", f"The body is no valid JSON: {error}.") from None
+            return bytes(body)
 
 
 def _once(body: bytes, receive: Receive) -> Receive:
@@ -154,16 +146,43 @@ def _once(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _in_form(status: int, body: bytes) -> dict[str, Any]:
-    """Bring an error of whatever origin into the one form."""
-    text = body.decode("utf-8", "replace").strip()
-    try:
-        said = json.loads(text)
-    except ValueError:
-        said = text
-    if isinstance(said, dict) and isinstance(said.get("error"), dict):
-        return said
-    message = said if isinstance(said, str) and said else f"{HTTPStatus(status).phrase}."
-    if status >= 500 and status != HTTPStatus.SERVICE_UNAVAILABLE:
-        message = "The service failed on this request; its log says how."
-    return {"error": {"code": code_of(status), "message": message, "details": None}}
+async def _refuse(error: ApiError, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    """Answer an error, unless the answer has begun; then the connection is closed."""
+    scope["state"]["code"] = error.code
+    if answer.status:
+        return
+    response: Response = error.response()
+    if error.status == 401 and scope["method"] == "GET" and for_people(scope["path"]):
+        query = scope["query_string"].decode("latin-1")
+        response = RedirectResponse(way_in(scope["path"], query), status_code=303)
+    if error.status in (408, 413):
+        # what is left of the body is not read, so the connection is of no more use
+        MutableHeaders(raw=response.raw_headers)["connection"] = "close"
+    await response(scope, receive, answer)
+
+
+def _defect() -> ApiError:
+    return ApiError(
+        500,
+        "internal_error",
+        "The service failed on this request. Its log says where, under the request's id.",
+        {"request_id": logs.request_id.get()},
+    )
+
+
+def _tell(scope: Scope, status: int, code: str | None, seconds: float) -> None:
+    """Count an answer, and log it if it is none that was hoped for."""
+    route = getattr(scope.get("route"), "path", "other")
+    meters.answered(scope["method"], route, status, seconds, code)
+    if status >= 400 or not status:
+        log.log(
+            logging.ERROR if status >= 500 or not status else logging.INFO,
+            "Refused.",
+            extra={
+                "method": scope["method"] if scope["method"] in meters.METHODS else "other",
+                "route": route,
+                "status": status,
+                "code": code,
+                "duration_ms": round(1000 * seconds, 1),
+            },
+        )

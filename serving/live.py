@@ -1,16 +1,21 @@
 """The current scores of a running service: computed in a thread, replaced whole, never half."""
 
+import gc
+import hashlib
+import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from features.errors import TenureError
 from serving import explain
 from serving.explain import Record
+from serving.predict import Predictor
 
 POLL_SECONDS = 3.0
 """Between two looks at who is champion."""
@@ -34,15 +39,37 @@ class Snapshot:
         The form `serving.api.Model` as plain values.
     rows : tuple of mapping
         Rows of the score table, the riskiest first.
+    predictor : Predictor, optional
+        The model itself, for observations that are no rows.
+    computed_at : float
+        Seconds since 1970.
     """
 
     model: Mapping[str, Any]
     rows: tuple[Record, ...]
+    predictor: Predictor | None = None
+    computed_at: float = field(default_factory=time.time)
 
     @cached_property
     def by_id(self) -> Mapping[str, Record]:
         """The rows by account_id."""
         return {row["account_id"]: row for row in self.rows}
+
+    @cached_property
+    def encoded(self) -> Mapping[str, bytes]:
+        """The rows as JSON by account_id: looked up, not written again for each request."""
+        return {row["account_id"]: _json(row) for row in self.rows}
+
+    @cached_property
+    def tag(self) -> str:
+        """Names what the scores say; the same in every worker, and after a look that saw no news.
+
+        The moment of scoring is left out.
+        """
+        said = hashlib.sha256(self.version.encode())
+        for row in self.rows:
+            said.update(_json({**row, "scored_at": None}))
+        return said.hexdigest()[:20]
 
     @property
     def window(self) -> str:
@@ -53,6 +80,15 @@ class Snapshot:
     def version(self) -> str:
         """Of the model that made these scores."""
         return str(self.model["version"])
+
+    @property
+    def scored_at(self) -> str:
+        """When the scores were computed; ISO, UTC."""
+        return datetime.fromtimestamp(self.computed_at, UTC).isoformat(timespec="seconds")
+
+    def warm(self) -> None:
+        """Make everything that requests would otherwise wait for."""
+        _ = self.by_id, self.encoded, self.tag
 
 
 class NotReadyError(Exception):
@@ -71,14 +107,23 @@ class Live:
         Version that should serve now; raises TenureError where there is none.
     compute : callable
         Makes the scores, by the champion.
+    changed : callable, optional
+        Told of new scores, and of a problem (None when it is over).
     """
 
-    def __init__(self, champion: Callable[[], str], compute: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self,
+        champion: Callable[[], str],
+        compute: Callable[[], Snapshot],
+        changed: Callable[[Snapshot | None, str | None], None] = lambda *_: None,
+    ) -> None:
         self.problem: str | None = "The scores are being computed; try again in some seconds."
         self._champion = champion
         self._compute = compute
+        self._changed = changed
         self._snapshot: Snapshot | None = None
         self._computed_at = 0.0
+        self._failed: tuple[str, float] | None = None
         self._stopped = threading.Event()
 
     @property
@@ -94,6 +139,11 @@ class Live:
             raise NotReadyError(self.problem)
         return self._snapshot
 
+    @property
+    def current(self) -> Snapshot | None:
+        """The current scores; None while there are none."""
+        return self._snapshot
+
     def start(self) -> None:
         """Begin to keep the scores current, in the background."""
         threading.Thread(target=self._run, name="tenure-scores", daemon=True).start()
@@ -102,44 +152,62 @@ class Live:
         """End after the present look."""
         self._stopped.set()
 
-    def refresh(self) -> float:
-        """Look once, and compute the scores anew where they are of another model or too old.
-
-        Returns
-        -------
-        float
-            Seconds after which to look again.
-        """
+    def refresh(self) -> None:
+        """Look once, and compute the scores anew where they are of another model or too old."""
         try:
             version = self._champion()
         except TenureError as error:
-            return self._tell(str(error), POLL_SECONDS)
+            self._tell(str(error))
+            return
         except Exception:
             log.exception("The registry of models could not be asked.")
-            return self._tell(_DEFECT, RETRY_SECONDS)
+            self._tell(_DEFECT)
+            return
+        if self._failed and self._failed[0] == version and time.monotonic() < self._failed[1]:
+            return
+        if self._outdated(version):
+            failed = self._renew()
+            self._failed = (version, time.monotonic() + RETRY_SECONDS) if failed else None
+        else:
+            self._tell(None)
+
+    def _renew(self) -> str | None:
+        """Compute the scores; returns why they could not be."""
         try:
-            if self._outdated(version):
-                self._snapshot = self._compute()
-                self._computed_at = time.monotonic()
-                log.info("Scores of model version %s are served.", self._snapshot.version)
+            snapshot = self._compute()
+            snapshot.warm()
         except TenureError as error:
-            return self._tell(str(error), RETRY_SECONDS)
+            return self._tell(str(error))
         except Exception:
             log.exception("The scores could not be computed.")
-            return self._tell(_DEFECT, RETRY_SECONDS)
-        return self._tell(None, POLL_SECONDS)
+            return self._tell(_DEFECT)
+        self._snapshot, self._computed_at = snapshot, time.monotonic()
+        # what was just loaded lives long: no collection needs to walk it
+        gc.collect()
+        gc.freeze()
+        log.info(
+            "Scores are served.",
+            extra={"model_version": snapshot.version, "accounts": len(snapshot.rows)},
+        )
+        return self._tell(None)
 
     def _outdated(self, version: str) -> bool:
         if self._snapshot is None or self._snapshot.version != version:
             return True
         return time.monotonic() - self._computed_at > REFRESH_SECONDS
 
-    def _tell(self, problem: str | None, again_after: float) -> float:
+    def _tell(self, problem: str | None) -> str | None:
         if problem and problem != self.problem:
             log.warning(problem)
         self.problem = problem
-        return again_after
+        self._changed(self._snapshot, problem)
+        return problem
 
     def _run(self) -> None:
-        while not self._stopped.wait(self.refresh()):
-            pass
+        while not self._stopped.is_set():
+            self.refresh()
+            self._stopped.wait(POLL_SECONDS)
+
+
+def _json(row: Mapping[str, Any]) -> bytes:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

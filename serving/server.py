@@ -13,11 +13,18 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from features import settings
 from features.errors import TenureError
+from serving import shared
+from serving.access import is_loopback
+from serving.keys import load
 from serving.terminal import say
 
 PATIENCE_SECONDS = 120.0
 """After so long without scores the service is left to itself; its log goes on telling."""
+
+FINISH_SECONDS = 30
+"""Running requests may take so long when the service is told to end."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,8 @@ class Server:
         tenure.toml.
     as_of : date, optional
         A fixed day to score on; by default the day after the source's last, as it grows.
+    workers : int, optional
+        Processes that answer; by default as the settings say.
     """
 
     source: str | None
@@ -41,6 +50,7 @@ class Server:
     port: int
     config: Path | None = None
     as_of: date | None = None
+    workers: int | None = None
 
     @property
     def address(self) -> str:
@@ -50,6 +60,7 @@ class Server:
 
     def run(self) -> int:
         """Serve until told to stop; returns the exit code."""
+        self._check_who_may()
         self._check_port()
         say("Starting the service ...")
         process = subprocess.Popen(self.command, env=self.environment)  # noqa: S603
@@ -69,6 +80,7 @@ class Server:
     def command(self) -> list[str]:
         """The BentoML server on this interpreter."""
         serve = ["serve", "serving.service:Tenure", "--host", self.host, "--port", str(self.port)]
+        serve += ["--timeout-graceful-shutdown", str(FINISH_SECONDS)]
         return [sys.executable, "-m", "bentoml", *serve]
 
     @property
@@ -78,9 +90,26 @@ class Server:
             "TENURE_SOURCE": self.source,
             "TENURE_CONFIG": self.config and str(self.config),
             "TENURE_AS_OF": self.as_of and self.as_of.isoformat(),
+            "TENURE_WORKERS": self.workers and str(self.workers),
+            # another service of this user must not wipe our workers' files
+            "BENTOML_HOME": str(shared.folder()),
         }
-        quiet = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        quiet = {
+            "BENTOML_DO_NOT_TRACK": "True",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "BENTOML_CONFIG_OPTIONS": "services.tenure.tracing.excluded_urls=.*",
+        }
         return {**os.environ, **quiet, **{name: value for name, value in told.items() if value}}
+
+    def _check_who_may(self) -> None:
+        """Without keys, nobody but this machine may ask."""
+        keys = Path(settings.load(self.config).serving.keys)
+        known = [key for key in load(keys) if not key.revoked_at]
+        if not known and not is_loopback(self.host):
+            raise TenureError(
+                f"{self.host} can be reached from other machines, and there are no keys in {keys}.",
+                "Make one with `tenure keys add NAME --scope read`, or leave --host out.",
+            )
 
     def _check_port(self) -> None:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET

@@ -1,53 +1,77 @@
-"""The service: BentoML around the current scores. Thin: what is asked here is answered elsewhere.
+"""The service: BentoML around the web application. Thin: what is asked here is answered elsewhere.
 
-`tenure serve` sets the environment it reads: ``TENURE_SOURCE`` (URL of the source; by default the
-one tenure.toml names), ``TENURE_CONFIG`` (path of tenure.toml, optional), ``TENURE_AS_OF`` (a fixed
-day, optional) and ``MLFLOW_TRACKING_URI``.
+BentoML brings the processes, their sockets and the bento. Its own routes, metrics, tracing and
+access log are left aside: they cost a third of a look-up's time (docs/benchmarks.md), and its
+documents describe other errors than those that are given.
+
+`tenure serve` sets the environment that is read here: ``TENURE_SOURCE`` (URL of the source; by
+default the one tenure.toml names), ``TENURE_CONFIG`` (path of tenure.toml, optional),
+``TENURE_AS_OF`` (a fixed day, optional), ``TENURE_WORKERS`` and ``MLFLOW_TRACKING_URI``.
 """
 
 import os
-from datetime import date
 from pathlib import Path
 
 import bentoml
-from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api import ApiError, ScoreRequest, Scores
+from features import settings
+from serving import logs, meters, shared
+from serving.access import Access
+from serving.api import MOST_PREDICT_BYTES
+from serving.audit import Audit
+from serving.current import champion, compute
 from serving.guard import Guard
-from serving.live import Live, NotReadyError, Snapshot
+from serving.keys import KeyRing
+from serving.live import Live, Snapshot
+from serving.rate import RateLimit
 from serving.web import create_app
 
 
-def champion() -> str:
-    """Version of the model that should serve now."""
-    from training import tracking
-
-    return str(tracking.version())
-
-
-def compute() -> Snapshot:
-    """Score the source's accounts by the champion."""
-    from serving import score
-    from serving.workflow import Workplace, model_facts
-
-    config, day = os.environ.get("TENURE_CONFIG"), os.environ.get("TENURE_AS_OF")
-    place = Workplace.open_sound(os.environ.get("TENURE_SOURCE"), Path(config) if config else None)
-    table, info = place.score(date.fromisoformat(day) if day else None)
-    return Snapshot(model_facts(info, table), tuple(score.records(table)))
+def _changed(snapshot: Snapshot | None, problem: str | None) -> None:
+    meters.FAILING.set(1 if problem else 0)
+    if snapshot:
+        meters.scored(snapshot)
 
 
-live = Live(champion, compute)
+RUN = shared.folder()
+_config = os.environ.get("TENURE_CONFIG")
+_serving = settings.load(Path(_config) if _config else None).serving
+access = Access(
+    KeyRing(Path(os.environ.get("TENURE_KEYS", _serving.keys))),
+    RateLimit(_serving.requests_per_minute, RUN / "rates"),
+    (RUN / "secret").read_bytes(),
+)
+audit = Audit(Path(os.environ.get("TENURE_AUDIT_LOG", _serving.audit_log)))
+live = Live(champion, compute, _changed)
+web = create_app(live, audit, access)
 
 
-@bentoml.service(name="tenure", workers=1, logging={"access": {"enabled": False}})
-@bentoml.asgi_app(create_app(live), path="/")
+class Whole:
+    """Answers everything by the web application; BentoML's own routes are not reached."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on what is no request, such as the beginning and end of the process."""
+        await (web if scope["type"] == "http" else self.app)(scope, receive, send)
+
+
+@bentoml.service(
+    name="tenure",
+    workers=int(os.environ.get("TENURE_WORKERS", _serving.workers)),
+    traffic={"timeout": 120},
+    logging={"access": {"enabled": False}},
+    metrics={"enabled": False},
+)
 class Tenure:
     """Which customers are likely to leave, and what tells so."""
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def begin(self) -> None:
         """Load in the background: a missing champion is told by /readyz and crashes nothing."""
+        logs.to_json_lines()
         live.start()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
@@ -55,44 +79,8 @@ class Tenure:
         """Stop looking for another champion."""
         live.stop()
 
-    async def __is_ready__(self) -> bool:
-        try:
-            return bool(live.snapshot)
-        except NotReadyError as error:
-            raise HTTPException(503, str(error)) from None
 
-    @bentoml.api(route="/v1/score", output_spec=Scores)  # type: ignore[untyped-decorator]
-    async def score(self, request: ScoreRequest, /) -> JSONResponse:
-        """Give the current scores of some accounts, with their drivers."""
-        try:
-            return JSONResponse({"scores": scores(live, request.account_ids)})
-        except ApiError as error:
-            return error.response()
-
-
-def scores(live: Live, account_ids: list[str]) -> list[dict[str, object]]:
-    """Look up the current rows of accounts, each once, in the order asked for.
-
-    Raises
-    ------
-    ApiError
-        503 while there are no scores, 404 naming every account that is not scored.
-    """
-    try:
-        snapshot = live.snapshot
-    except NotReadyError as error:
-        raise ApiError(503, "not_ready", str(error)) from None
-    unknown = [each for each in account_ids if each not in snapshot.by_id]
-    if unknown:
-        raise ApiError(
-            404,
-            "unknown_account",
-            f"{len(unknown):,} of the {len(account_ids):,} account_ids belong to none of the "
-            f"{len(snapshot.rows):,} accounts scored as of {snapshot.model['as_of']}. "
-            "Accounts are scored while a contract is in force.",
-            {"unknown": unknown},
-        )
-    return [dict(snapshot.by_id[each]) for each in dict.fromkeys(account_ids)]
-
-
-Tenure.add_asgi_middleware(Guard, forms={"/v1/score": ScoreRequest})  # type: ignore[attr-defined]
+Tenure.add_asgi_middleware(  # type: ignore[attr-defined]
+    Guard, access=access, sizes={"/v1/predict": MOST_PREDICT_BYTES, "/login": 4096}
+)
+Tenure.add_asgi_middleware(Whole)  # type: ignore[attr-defined]

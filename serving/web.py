@@ -1,96 +1,54 @@
-"""Pages for people, and the API's GET endpoints: reading the current scores, nothing else."""
+"""Pages for people: reading the current scores, nothing else."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from serving import explain
-from serving.api import Account, ApiError, code_of, openapi
+from serving.access import Access, Caller, for_people
+from serving.api import ApiError, code_of
+from serving.audit import Audit
+from serving.endpoints import Api
 from serving.explain import Record
 from serving.live import Live, NotReadyError
+from serving.login import Login
+from serving.wish import Wish
 
 HERE = Path(__file__).parent
 PAGE_ROWS = 50
-API_ROWS = 1000
-
-SORTS: Mapping[str, Callable[[Record], Any]] = {
-    "risk": lambda row: -row["churn_probability"],
-    "arr": lambda row: -(row["arr_at_risk"] or 0.0),
-    "renewal": lambda row: row["renewal_date"] or "9999",
-}
-"""Orders that people may ask for; ties keep the riskiest first."""
 
 
-@dataclass(frozen=True)
-class Wish:
-    """Which accounts are wanted, and in which order; empty means all."""
+def create_app(live: Live, audit: Audit, access: Access | None = None) -> Starlette:
+    """Make the web application around the current scores: pages, and the API.
 
-    q: str = ""
-    segment: str = ""
-    csm: str = ""
-    sort: str = "risk"
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> "Wish":
-        """Read a query string.
-
-        Raises
-        ------
-        ApiError
-            Where the order is none of `SORTS`.
-        """
-        told = {name: query.get(name, "").strip() for name in ("q", "segment", "csm")}
-        sort = query.get("sort") or "risk"
-        if sort not in SORTS:
-            raise ApiError(
-                400, "invalid_request", f"sort must be one of {', '.join(SORTS)}, not {sort!r}."
-            )
-        return cls(**told, sort=sort)
-
-    def choose(self, rows: Iterable[Record]) -> list[Record]:
-        """Filter and sort rows that come with the riskiest first."""
-        return sorted((row for row in rows if self._fits(row)), key=SORTS[self.sort])
-
-    def query(self, **more: object) -> str:
-        """Write the wish as a query string."""
-        said = {name: value for name, value in vars(self).items() if value and value != "risk"}
-        return urlencode({**said, **more})
-
-    def _fits(self, row: Record) -> bool:
-        text = f"{row['name'] or ''} {row['account_id']}".casefold()
-        return (
-            self.q.casefold() in text
-            and self.segment in ("", row["segment"])
-            and self.csm in ("", row["csm"])
-        )
-
-
-def create_app(live: Live) -> Starlette:
-    """Make the web application around the current scores."""
-    pages = _Pages(live)
-    return Starlette(
+    Parameters
+    ----------
+    live : Live
+    audit : Audit
+        Where answers about accounts are written down.
+    access : Access, optional
+        Who may ask, for the form by which people give their key.
+    """
+    pages = _Pages(live, audit)
+    api = Api(live, audit, access)
+    app = Starlette(
         routes=[
             Route("/", pages.accounts, name="accounts"),
             Route("/accounts/{account_id:path}", pages.account, name="account"),
             Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
-            Route("/openapi.json", lambda _: JSONResponse(openapi())),
-            Route("/v1/accounts", pages.api_accounts),
-            Route("/v1/model", pages.api_model),
-            # the framework's own pages of these names would load scripts from elsewhere
-            Route("/docs.json", _nothing),
-            Route("/static_content/{path:path}", _nothing),
+            *(Login(access, pages.page).routes if access else ()),
+            *api.routes,
         ],
         exception_handlers={
             ApiError: pages.failed,
@@ -98,13 +56,16 @@ def create_app(live: Live) -> Starlette:
             HTTPException: pages.refused,
         },
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Pages:
     """Endpoints; each reads the snapshot once, so that one answer never mixes two models."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, audit: Audit) -> None:
         self.live = live
+        self.audit = audit
         self.templates = _templates()
 
     def accounts(self, request: Request) -> Response:
@@ -113,11 +74,14 @@ class _Pages:
         wish = Wish.of(request.query_params)
         chosen = wish.choose(snapshot.rows)
         start = _offset(request.query_params.get("from", "0"))
-        return self._page(
+        rows = chosen[start : start + PAGE_ROWS]
+        self.audit.note(request, [row["account_id"] for row in rows], snapshot.version)
+        return self.page(
+            request,
             "accounts.html",
             snapshot=snapshot,
             wish=wish,
-            rows=chosen[start : start + PAGE_ROWS],
+            rows=rows,
             start=start,
             totals=totals(chosen),
             segments=_values(snapshot.rows, "segment"),
@@ -140,27 +104,15 @@ class _Pages:
                 f"{snapshot.model['as_of']}. Accounts are scored while a contract is in force.",
             )
         dimensions = explain.by_dimension(row)
-        return self._page(
+        self.audit.note(request, [row["account_id"]], snapshot.version)
+        return self.page(
+            request,
             "account.html",
             snapshot=snapshot,
             row=row,
             dimensions=dimensions,
             steps=waterfall(row, dimensions),
         )
-
-    def api_accounts(self, request: Request) -> Response:
-        """Accounts without their reasons, a page at a time."""
-        chosen = Wish.of(request.query_params).choose(self.live.snapshot.rows)
-        start = _offset(request.query_params.get("cursor", "0"))
-        end = start + API_ROWS
-        rows = [{name: row[name] for name in Account.model_fields} for row in chosen[start:end]]
-        return JSONResponse(
-            {"accounts": rows, "next_cursor": str(end) if end < len(chosen) else None}
-        )
-
-    def api_model(self, _: Request) -> Response:
-        """The model that serves."""
-        return JSONResponse(dict(self.live.snapshot.model))
 
     def not_ready(self, request: Request, error: Exception) -> Response:
         """Answer while there are no scores."""
@@ -169,21 +121,22 @@ class _Pages:
     def refused(self, request: Request, error: Exception) -> Response:
         """Answer what the router itself refuses."""
         assert isinstance(error, HTTPException)
-        return self.failed(
-            request,
-            ApiError(error.status_code, code_of(error.status_code), f"{error.detail}."),
-        )
+        code = code_of(error.status_code)
+        told = ApiError(error.status_code, code, f"{error.detail}.", headers=error.headers)
+        return self.failed(request, told)
 
     def failed(self, request: Request, error: Exception) -> Response:
         """Answer an error: a page for people, the API's form for programs."""
         assert isinstance(error, ApiError)
-        if request.url.path.startswith("/v1/"):
+        request.state.code = error.code
+        if not for_people(request.url.path):
             return error.response()
-        return self._page("error.html", status=error.status, error=error)
+        return self.page(request, "error.html", status=error.status, error=error)
 
-    def _page(self, template: str, status: int = 200, **about: Any) -> Response:
+    def page(self, request: Request, template: str, status: int = 200, **about: Any) -> Response:
+        """Render a template."""
         html = self.templates.get_template(template).render(
-            problem=self.live.problem, **{"snapshot": None, **about}
+            problem=self.live.problem, caller=Caller.of(request.scope).name, **{"snapshot": None, **about}
         )
         return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
 
@@ -264,9 +217,5 @@ def _values(rows: Iterable[Record], name: str) -> list[str]:
 
 def _offset(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise ApiError(400, "invalid_request", "The cursor is none that was given out.")
+        raise ApiError(400, "invalid_request", "There is no such page.")
     return int(text)
-
-
-def _nothing(_: Request) -> Response:
-    raise HTTPException(404, "Nothing is here")

@@ -1,0 +1,60 @@
+"""Which accounts are wanted, and in which order; asked alike by people and programs."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from serving.api import ApiError
+from serving.explain import Record
+
+SORTS: Mapping[str, Callable[[Record], Any]] = {
+    "risk": lambda row: -row["churn_probability"],
+    "arr": lambda row: -(row["arr_at_risk"] or 0.0),
+    "renewal": lambda row: row["renewal_date"] or "9999",
+}
+"""Orders that people may ask for; ties keep the riskiest first."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which accounts are wanted, and in which order; empty means all."""
+
+    q: str = ""
+    segment: str = ""
+    csm: str = ""
+    sort: str = "risk"
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "Wish":
+        """Read a query string.
+
+        Raises
+        ------
+        ApiError
+            Where the order is none of `SORTS`.
+        """
+        told = {name: query.get(name, "").strip() for name in ("q", "segment", "csm")}
+        sort = query.get("sort") or "risk"
+        if sort not in SORTS:
+            raise ApiError(
+                400, "invalid_request", f"sort must be one of {', '.join(SORTS)}, not {sort!r}."
+            )
+        return cls(**told, sort=sort)
+
+    def choose(self, rows: Iterable[Record]) -> list[Record]:
+        """Filter and sort rows that come with the riskiest first."""
+        return sorted((row for row in rows if self._fits(row)), key=SORTS[self.sort])
+
+    def query(self, **more: object) -> str:
+        """Write the wish as a query string."""
+        said = {name: value for name, value in vars(self).items() if value and value != "risk"}
+        return urlencode({**said, **more})
+
+    def _fits(self, row: Record) -> bool:
+        text = f"{row['name'] or ''} {row['account_id']}".casefold()
+        return (
+            self.q.casefold() in text
+            and self.segment in ("", row["segment"])
+            and self.csm in ("", row["csm"])
+        )
