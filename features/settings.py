@@ -216,7 +216,8 @@ def _serving(said: Any, folder: Path, faults: list[str]) -> ServingSettings:
     serving = _fill(ServingSettings, said, "serving", faults)
     told = said if isinstance(said, dict) else {}
     named = {name: getattr(serving, name) for name in ("keys", "audit_log") if name in told}
-    return replace(serving, **{name: str(folder / file) for name, file in named.items()})
+    files: dict[str, Any] = {name: str(folder / file) for name, file in named.items()}
+    return replace(serving, **files)
 
 
 def _mappings(said: Any, faults: list[str]) -> dict[str, TableMapping]:

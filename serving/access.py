@@ -74,7 +74,7 @@ class Access:
             401 without a valid key, 403 where it does not reach so far or nobody may ask from
             there, 429 too often, 503 where the keys cannot be read.
         """
-        headers = Headers(scope=scope)
+        headers = Headers(raw=scope["headers"])
         if not self.ring.required:
             _check_near(scope, headers)
             return Caller()

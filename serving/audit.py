@@ -74,7 +74,7 @@ class Audit:
         """Open the file, or keep it open while it is still the one at the path."""
         if self._file >= 0:
             try:
-                there, held = os.stat(self.path), os.fstat(self._file)
+                there, held = self.path.stat(), os.fstat(self._file)
                 if (there.st_ino, there.st_dev) == (held.st_ino, held.st_dev):
                     return self._file
             except FileNotFoundError:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from features.errors import TenureError
+from serving.cli_keys import app as keys
 from serving.terminal import say, then, track
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(keys, name="keys")
 
 Source = Annotated[
     str | None,
@@ -294,13 +296,20 @@ def serve(
     source: Source = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Port = 3000,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that answer; by default one.", show_default=False
+        ),
+    ] = None,
     as_of: Day = None,
     config: Config = None,
 ) -> None:
-    """Answer programs and people: API and pages."""
+    """Answer programs and people: API and pages. Other machines need keys: `tenure keys add`."""
     from serving.server import Server
 
-    raise typer.Exit(Server(source, host, port, config, as_of.date() if as_of else None).run())
+    day = as_of.date() if as_of else None
+    raise typer.Exit(Server(source, host, port, config, day, workers).run())
 
 
 @app.command()

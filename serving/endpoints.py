@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -229,4 +228,3 @@ def _start(cursor: str | None, wish: Wish, snapshot: Snapshot) -> int:
             "The scores were renewed since the page before. Begin again without a cursor.",
         )
     return start
-

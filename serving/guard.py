@@ -29,9 +29,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-_RAW_HEADERS = [
-    (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
-]
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 log = logging.getLogger("tenure.serving")
 
@@ -43,7 +41,7 @@ class Guard:
     ----------
     app : ASGI application
         Sees only requests that may be asked, with a body that has come whole. Finds who asks in
-        ``scope["state"]["caller"]``, and leaves the code of a refusal in ``scope["state"]["code"]``.
+        ``scope["state"]["caller"]``; leaves a refusal's code in ``scope["state"]["code"]``.
     access : Access
     sizes : mapping of str to int
         Bytes that a body may have, by path; `MOST_BYTES` elsewhere.
@@ -72,7 +70,7 @@ class Guard:
             await _refuse(slow, scope, receive, answer)
         except Exception:
             log.exception("A request failed.")
-            await _refuse(_defect(), scope, receive, answer)
+            await _refuse(defect(), scope, receive, answer)
         finally:
             _tell(scope, answer.status, state.get("code"), time.perf_counter() - began)
 
@@ -161,7 +159,8 @@ async def _refuse(error: ApiError, scope: Scope, receive: Receive, answer: _Answ
     await response(scope, receive, answer)
 
 
-def _defect() -> ApiError:
+def defect() -> ApiError:
+    """What is told of a failure that is ours."""
     return ApiError(
         500,
         "internal_error",

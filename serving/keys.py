@@ -6,6 +6,7 @@ Password Storage Cheat Sheet speaks of passwords). The file is read again when i
 a revoked key ends at once in every worker.
 """
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -209,13 +210,11 @@ def _write(path: Path, keys: tuple[Key, ...]) -> None:
 
     def write(aside: Path) -> None:
         # nobody else may read it, not even for a moment
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text)
 
-    try:
+    with contextlib.suppress(OSError):  # writing tells why
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        pass  # writing tells why
     write_aside(path, write)
 
 

@@ -88,7 +88,7 @@ def document(secured: bool, inputs: Iterable[Mapping[str, Any]] = ()) -> dict[st
 def _paths() -> dict[str, Any]:
     return {
         "/v1/score": {"post": _asking("score", "Current scores with drivers", "Scores", 404)},
-        "/v1/predict": {"post": _asking("predict", "Score observations of your own", "Predictions")},
+        "/v1/predict": {"post": _asking("predict", "Score what you bring", "Predictions")},
         "/v1/accounts": {"get": _accounts()},
         "/v1/accounts/{account_id}": {"get": _account()},
         "/v1/model": {"get": _looking("model", "The model that serves", "Model")},
@@ -138,9 +138,7 @@ def _accounts() -> dict[str, Any]:
             "Accounts on a page",
             {"type": "integer", "minimum": 1, "maximum": MOST_ACCOUNTS, "default": MOST_ACCOUNTS},
         ),
-        _query(
-            "cursor", "next_cursor of the page before", {"type": "string", "pattern": CURSOR}
-        ),
+        _query("cursor", "next_cursor of the page before", {"type": "string", "pattern": CURSOR}),
     ]
     return told
 
@@ -167,9 +165,7 @@ def _open(name: str, summary: str, answer: dict[str, Any], *failures: int) -> di
     return {**_operation(name, summary, answer, 403, 500, *failures), "security": []}
 
 
-def _operation(
-    name: str, summary: str, answer: dict[str, Any], *failures: int
-) -> dict[str, Any]:
+def _operation(name: str, summary: str, answer: dict[str, Any], *failures: int) -> dict[str, Any]:
     refused = {
         str(status): {"description": _FAILURES[status], "content": _json("Error")}
         for status in sorted(failures)

@@ -97,7 +97,7 @@ class Server:
         quiet = {
             "BENTOML_DO_NOT_TRACK": "True",
             "MLFLOW_DISABLE_TELEMETRY": "true",
-            "BENTOML_CONFIG_OPTIONS": "services.tenure.tracing.excluded_urls=.*",
+            "BENTOML_CONFIG_OPTIONS": "tracing.excluded_urls=.*",
         }
         return {**os.environ, **quiet, **{name: value for name, value in told.items() if value}}
 

@@ -21,6 +21,7 @@ from serving.api import ApiError, code_of
 from serving.audit import Audit
 from serving.endpoints import Api
 from serving.explain import Record
+from serving.guard import defect
 from serving.live import Live, NotReadyError
 from serving.login import Login
 from serving.wish import Wish
@@ -54,6 +55,7 @@ def create_app(live: Live, audit: Audit, access: Access | None = None) -> Starle
             ApiError: pages.failed,
             NotReadyError: pages.not_ready,
             HTTPException: pages.refused,
+            Exception: pages.broken,
         },
     )
     app.router.redirect_slashes = False
@@ -125,6 +127,10 @@ class _Pages:
         told = ApiError(error.status_code, code, f"{error.detail}.", headers=error.headers)
         return self.failed(request, told)
 
+    def broken(self, request: Request, _: Exception) -> Response:
+        """Answer where we failed; the log is written by whoever sees the exception."""
+        return self.failed(request, defect())
+
     def failed(self, request: Request, error: Exception) -> Response:
         """Answer an error: a page for people, the API's form for programs."""
         assert isinstance(error, ApiError)
@@ -136,7 +142,9 @@ class _Pages:
     def page(self, request: Request, template: str, status: int = 200, **about: Any) -> Response:
         """Render a template."""
         html = self.templates.get_template(template).render(
-            problem=self.live.problem, caller=Caller.of(request.scope).name, **{"snapshot": None, **about}
+            problem=self.live.problem,
+            caller=Caller.of(request.scope).name,
+            **{"snapshot": None, **about},
         )
         return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
 

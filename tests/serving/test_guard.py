@@ -4,49 +4,51 @@ from collections.abc import AsyncIterator
 
 import pytest
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
 from serving import guard
-from serving.api import MOST_ACCOUNTS, MOST_BYTES, Error, ScoreRequest
+from serving.access import Access
+from serving.api import MOST_ACCOUNTS, MOST_BYTES, ApiError, Error, ScoreRequest, parse
 from serving.guard import SECURITY_HEADERS, Guard
-
-
-async def echo(request: Request) -> JSONResponse:
-    return JSONResponse(await request.json())
+from serving.keys import KeyRing
+from serving.logs import JsonLines
+from serving.rate import RateLimit
 
 
 async def page(_: Request) -> HTMLResponse:
     return HTMLResponse("<p>gone", status_code=410)
 
 
-async def odd(_: Request) -> JSONResponse:
-    return JSONResponse([{"error": "a list"}], status_code=400)
+async def broken(scope, receive, send) -> None:
+    raise KeyError("secret")
 
 
-async def broken(_: Request) -> JSONResponse:
-    raise HTTPException(500, "secret")
+async def score(request: Request) -> JSONResponse:
+    try:
+        form = parse(ScoreRequest, request.headers.get("content-type", ""), await request.body())
+    except ApiError as error:
+        return error.response()
+    return JSONResponse(form.model_dump())
 
 
-APP = Guard(
-    Starlette(
-        routes=[
-            Route("/v1/score", echo, methods=["POST"]),
-            Route("/page", page),
-            Route("/odd", odd),
-            Route("/broken", broken),
-        ]
-    ),
-    forms={"/v1/score": ScoreRequest},
-)
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    access = Access(KeyRing(tmp_path_factory.mktemp("keys") / "none"), RateLimit(60), b"secret")
+    routes = [
+        Route("/v1/score", score, methods=["POST"]),
+        Route("/page", page),
+    ]
+    return Guard(Starlette(routes=routes), access, sizes={"/large": 1_000_000})
+
+
 JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
-def ask(asking):
-    return asking(APP)
+def ask(app, asking):
+    return asking(app)
 
 
 def error(answer) -> dict[str, object]:
@@ -61,10 +63,10 @@ def test_a_body_of_the_right_form_arrives(ask):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"", "not_json"),
-        (b"{", "not_json"),
-        (b"\xff\xfe", "not_json"),
-        (b"[" * 100_000, "not_json"),
+        (b"", "invalid_request"),
+        (b"{", "invalid_request"),
+        (b"\xff\xfe", "invalid_request"),
+        (b"[" * 100_000, "invalid_request"),
         (b"[]", "invalid_request"),
         (b"null", "invalid_request"),
         (b"{}", "invalid_request"),
@@ -86,7 +88,7 @@ def test_any_other_body_is_answered_400(ask, body, code):
 @pytest.mark.parametrize("kind", ["text/plain", "application/vnd.bentoml+pickle", ""])
 def test_only_json_is_read(ask, kind):
     answer = ask("POST", "/v1/score", content=b"{}", headers={"content-type": kind})
-    assert answer.status_code == 400
+    assert answer.status_code == 415
     assert "application/json" in error(answer)["message"]
 
 
@@ -104,7 +106,7 @@ def test_a_body_that_does_not_say_its_length_is_cut_off(ask):
     assert ask("POST", "/v1/score", content=pieces(), headers=JSON).status_code == 413
 
 
-def test_a_slow_body_is_given_up(monkeypatch):
+def test_a_slow_body_is_given_up(app, monkeypatch):
     monkeypatch.setattr(guard, "BODY_SECONDS", 0.05)
     sent = []
 
@@ -116,24 +118,47 @@ def test_a_slow_body_is_given_up(monkeypatch):
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/v1/score", "headers": []}
-    asyncio.run(APP(scope, receive, send))
+    asyncio.run(app(scope, receive, send))
     assert sent[0]["status"] == 408
 
 
+def test_a_defect_tells_its_number_and_nothing_else(app, asking, caplog):
+    answer = asking(Guard(broken, app.access, {}))("GET", "/page")
+    assert answer.status_code == 500
+    assert error(answer)["details"] == {"request_id": answer.headers["x-request-id"]}
+    assert "secret" not in answer.text
+    (record,) = [record for record in caplog.records if record.exc_info]
+    line = JsonLines().format(record)
+    assert "secret" not in line
+    assert json.loads(line)["exception"] == "KeyError"
+    assert json.loads(line)["passed"][-1].endswith("broken")
+
+
 @pytest.mark.parametrize(
-    ("path", "status"), [("/nowhere", 404), ("/v1/score", 405), ("/odd", 400), ("/broken", 500)]
+    ("given", "kept"), [("abc-1.2_Z", True), ("a b", False), ("x" * 65, False)]
 )
-def test_every_error_has_the_one_form(ask, path, status):
-    answer = ask("GET", path)
-    assert answer.status_code == status
-    assert "secret" not in error(answer)["message"]
+def test_a_request_keeps_a_harmless_number(ask, given, kept):
+    told = ask("GET", "/page", headers={"X-Request-ID": given}).headers["x-request-id"]
+    assert (told == given) is kept
+    assert 0 < len(told) <= 64
+
+
+def test_an_answer_that_takes_too_long_is_given_up(app, asking, monkeypatch):
+    async def forever(scope, receive, send) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(guard, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.0)
+    answer = asking(Guard(forever, app.access, {}))("GET", "/page")
+    assert answer.status_code == 504
+    assert error(answer)["code"] == "too_slow_answer"
 
 
 def test_a_page_says_its_error_itself(ask):
     assert ask("GET", "/page").text == "<p>gone"
 
 
-@pytest.mark.parametrize("path", ["/page", "/nowhere", "/broken"])
+@pytest.mark.parametrize("path", ["/page", "/nowhere"])
 def test_every_answer_bears_the_security_headers(ask, path):
     headers = ask("GET", path).headers
     assert {name: headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS

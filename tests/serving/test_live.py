@@ -81,3 +81,24 @@ def test_old_scores_are_computed_anew(world, current, monkeypatch):
     current.refresh()
     current.refresh()
     assert world.computed == 2
+
+
+def test_a_better_champion_is_taken_at_once_after_a_broken_one(world, current):
+    world.version = "1"
+    current.refresh()
+    world.version, world.broken = "2", True
+    current.refresh()
+    current.refresh()
+    assert world.computed == 2, "the broken one is not tried again at once"
+    world.version, world.broken = "3", False
+    current.refresh()
+    assert current.snapshot.version == "3"
+    assert current.problem is None
+
+
+def test_the_tag_says_whether_the_scores_say_the_same():
+    def tag(version: str = "1", **row: object) -> str:
+        return Snapshot({"version": version}, ({"account_id": "a", **row},)).tag
+
+    assert tag(scored_at="1") == tag(scored_at="2")
+    assert len({tag(), tag("2"), tag(name="b")}) == 3

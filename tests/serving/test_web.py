@@ -7,10 +7,12 @@ from urllib.parse import quote
 import pytest
 from markupsafe import escape
 
-from serving import explain, score
-from serving.api import Accounts, Model, openapi
+from serving import explain, openapi, score
+from serving.api import Accounts, Model
+from serving.audit import Audit
 from serving.live import Live, Snapshot
-from serving.web import PAGE_ROWS, Wish, create_app, totals, waterfall
+from serving.web import PAGE_ROWS, create_app, totals, waterfall
+from serving.wish import Wish
 
 HOSTILE = "<script>alert('x')</script> & Söhne"
 
@@ -30,19 +32,24 @@ def rows(scored):
 
 @pytest.fixture(scope="module")
 def live(scored, rows):
-    ready = Live(lambda: "1", lambda: Snapshot(scored[1], tuple(rows)))
+    ready = Live(lambda: "1", lambda: Snapshot({**scored[1], "inputs": []}, tuple(rows)))
     ready.refresh()
     return ready
 
 
 @pytest.fixture
-def ask(live, asking):
-    return asking(create_app(live))
+def audit(tmp_path):
+    return Audit(tmp_path / "audit.jsonl")
 
 
 @pytest.fixture
-def too_early(asking):
-    return asking(create_app(Live(lambda: "1", lambda: Snapshot({}, ()))))
+def ask(live, audit, asking):
+    return asking(create_app(live, audit))
+
+
+@pytest.fixture
+def too_early(asking, audit):
+    return asking(create_app(Live(lambda: "1", lambda: Snapshot({}, ())), audit))
 
 
 class Links(HTMLParser):
@@ -117,6 +124,18 @@ def test_scores_that_could_not_be_renewed_say_so(ask, live, monkeypatch):
     assert "The store is locked." in ask("GET", "/").text
 
 
+@pytest.mark.parametrize(("path", "kind"), [("/", "text/html"), ("/v1/model", "application/json")])
+def test_a_defect_says_nothing_of_itself(asking, audit, path, kind):
+    broken = Live(lambda: "1", lambda: Snapshot({"secret": 1}, ()))
+    broken.refresh()
+    broken._snapshot = object()
+    answer = asking(create_app(broken, audit))("GET", path)
+    assert answer.status_code == 500
+    assert answer.headers["content-type"].startswith(kind)
+    assert "Its log says where" in answer.text
+    assert "object" not in answer.text
+
+
 def test_an_unknown_order_is_refused(ask):
     assert ask("GET", "/?sort=name").status_code == 400
     answer = ask("GET", "/v1/accounts?sort=name")
@@ -124,17 +143,66 @@ def test_an_unknown_order_is_refused(ask):
     assert "risk, arr, renewal" in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("cursor", ["-1", "x", "1e3", "99999999999999999999", "²"])
+@pytest.mark.parametrize("cursor", ["-1", "x", "1e3", "99999999999999999999", "²", "W10", "bnVsbA"])
 def test_a_cursor_that_was_not_given_out_is_refused(ask, cursor):
-    assert ask("GET", f"/v1/accounts?cursor={quote(cursor)}").status_code == 400
+    assert ask("GET", f"/v1/accounts?cursor={quote(cursor)}").status_code == 404
 
 
-def test_the_api_lists_everybody_page_by_page(ask, rows, monkeypatch):
-    monkeypatch.setattr("serving.web.API_ROWS", 100)
+def test_a_cursor_leads_on_only_in_its_own_list_of_the_same_scores(ask, live, scored, rows):
+    first = ask("GET", "/v1/accounts?limit=10&sort=arr").json()["next_cursor"]
+    assert ask("GET", f"/v1/accounts?sort=arr&cursor={first}").status_code == 200
+    assert ask("GET", f"/v1/accounts?sort=risk&cursor={first}").status_code == 404
+    before, newer = live.snapshot, {**scored[1], "inputs": [], "version": "2"}
+    live._snapshot = Snapshot(newer, before.rows)
+    answer = ask("GET", f"/v1/accounts?sort=arr&cursor={first}")
+    live._snapshot = before
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "scores_changed"
+
+
+@pytest.mark.parametrize("path", ["/v1/accounts?sort=arr", "/v1/model", "/v1/accounts/{}"])
+def test_who_has_the_current_scores_is_told_so(ask, rows, path):
+    path = path.format(quote(rows[1]["account_id"]))
+    tag = ask("GET", path).headers["etag"]
+    again = ask("GET", path, headers={"If-None-Match": tag})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert ask("GET", path, headers={"If-None-Match": 'W/"older"'}).status_code == 200
+
+
+def test_a_misspelt_filter_is_refused(ask):
+    answer = ask("GET", "/v1/accounts?segmen=mid")
+    assert answer.status_code == 400
+    assert "Did you mean 'segment'?" in answer.json()["error"]["message"]
+
+
+def test_who_saw_which_accounts_is_written_down(ask, audit, rows):
+    ask("GET", f"/accounts/{quote(rows[1]['account_id'])}")
+    ask("GET", "/v1/accounts?limit=2")
+    lines = [json.loads(line) for line in audit.path.read_text().splitlines()]
+    assert [line["accounts"] for line in lines] == [
+        [rows[1]["account_id"]],
+        [row["account_id"] for row in rows[:2]],
+    ]
+    assert [line["asked"] for line in lines] == [
+        "GET /accounts/{account_id:path}",
+        "GET /v1/accounts",
+    ]
+
+
+def test_what_cannot_be_written_down_is_not_answered(live, asking, tmp_path):
+    (tmp_path / "file").write_text("")
+    ask = asking(create_app(live, Audit(tmp_path / "file" / "audit.jsonl")))
+    answer = ask("GET", "/v1/accounts")
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "audit_unavailable"
+    assert ask("GET", "/").status_code == 503
+
+
+def test_the_api_lists_everybody_page_by_page(ask, rows):
     seen: list[str] = []
-    cursor: str | None = "0"
+    cursor: str | None = ""
     while cursor is not None:
-        page = ask("GET", f"/v1/accounts?cursor={cursor}")
+        page = ask("GET", f"/v1/accounts?limit=100{cursor and '&cursor=' + cursor}")
         Accounts.model_validate_json(page.content)
         seen += [row["account_id"] for row in page.json()["accounts"]]
         cursor = page.json()["next_cursor"]
@@ -149,7 +217,7 @@ def test_the_api_tells_of_the_model(ask, scored):
 
 def test_openapi_refers_only_to_what_it_defines(ask):
     document = ask("GET", "/openapi.json").json()
-    assert document == openapi()
+    assert document == openapi.document(secured=False)
     defined = document["components"]["schemas"]
     referred = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
     assert referred <= defined.keys()
