@@ -8,8 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from serving import explain, score
+from serving.access import Access
+from serving.audit import Audit
 from serving.guard import Guard
+from serving.keys import KeyRing
 from serving.live import Live, Snapshot
+from serving.rate import RateLimit
 from serving.web import PAGE_ROWS, create_app
 
 pytestmark = pytest.mark.browser
@@ -27,12 +31,14 @@ def rows(scored):
 
 
 @pytest.fixture(scope="module")
-def url(scored, rows) -> Iterator[str]:
+def url(scored, rows, tmp_path_factory) -> Iterator[str]:
     import uvicorn
 
-    live = Live(lambda: "1", lambda: Snapshot(scored[1], tuple(rows)))
+    live = Live(lambda: "1", lambda: Snapshot({**scored[1], "inputs": []}, tuple(rows)))
     live.refresh()
-    app = Guard(create_app(live), forms={})
+    folder = tmp_path_factory.mktemp("served")
+    access = Access(KeyRing(folder / "none"), RateLimit(1000), b"secret")
+    app = Guard(create_app(live, Audit(folder / "audit.jsonl"), access), access, {})
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
