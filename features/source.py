@@ -248,6 +248,9 @@ def _boolean(found: ir.Value) -> ir.BooleanValue:
 
 
 def _time(found: ir.Value) -> ir.TimestampValue:
+    if found.type().is_timestamp() and found.type().timezone is None:
+        # to UTC and back would change nothing, and costs more than all else that is read
+        return found.cast("timestamp")
     if found.type().is_string():
         # engines read '01-02-23' as some day of the year 1: only full ISO dates pass; and Spark
         # reads no zone where the seconds are left out
