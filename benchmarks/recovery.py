@@ -25,13 +25,14 @@ from sklearn.linear_model import LogisticRegression
 
 from features import catalog, simulate, source
 from features.build import training_table
-from features.metric import CONTEXT, DIMENSIONS, Metric
+from features.metric import CONTEXT, Metric
 from features.settings import Settings
 from training.churn_model import ChurnModel
 from training.evaluate import auc
 from training.health_score import HealthScore
 from training.pipeline import embargo
 from training.ramp import GREEN, RED
+from training.scorecard import BACKGROUND
 
 Floats = NDArray[np.float64]
 
@@ -205,7 +206,7 @@ def _standard(company: Company) -> pd.DataFrame:
 
 
 def _context(company: Company) -> pd.DataFrame:
-    numbers = company.due[["tenure_days", "days_to_renewal", "term_days", "arr"]]
+    numbers = company.due[[name for name in BACKGROUND if name in company.due]]
     scaled = np.log1p(numbers.clip(lower=0))
     scaled = ((scaled - scaled.mean()) / scaled.std()).fillna(0.0)
     return pd.concat([scaled, pd.get_dummies(company.due["segment"], dtype=float)], axis=1)
@@ -282,8 +283,8 @@ def judge(company: Company, learned: Learned) -> dict[str, float]:
     told = 100 * learned.weights / learned.weights.sum()
     planted = pd.Series(truth["weights"]).reindex(told.index)
     by_dimension = told.groupby([company.metrics[name].dimension for name in told.index]).sum()
-    by_dimension = by_dimension.reindex(DIMENSIONS).fillna(0.0)
-    true_dimension = pd.Series(truth["dimensions"]).reindex(DIMENSIONS)
+    true_dimension = pd.Series(truth["dimensions"])
+    by_dimension = by_dimension.reindex(true_dimension.index).fillna(0.0)
     judged = {
         "dimension rank corr.": float(spearmanr(by_dimension, true_dimension)[0]),
         "dimension error": float((by_dimension - true_dimension).abs().mean()),

@@ -6,25 +6,18 @@
 x_j is the metric on a common scale on which higher is healthier. Arrays only: tables, units and
 evidence are the business of `training.health_score`.
 
-A metric's part in the risk depends on one number alone, so the rows are first sorted into *cells*
-(metric, segment, a narrow range of values). All ramps are then worked out per cell, and one sparse
-product carries them to the rows: the cost of a step hardly depends on how dear a ramp is.
+Betas are held to what is expected of them before, with a spread per metric and per dimension that
+`training.spreads` learns from the company's own data.
 """
 
 from dataclasses import astuple, dataclass, fields, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.sparse import csr_array
 from scipy.special import expit
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
-
-CELLS = 100
-"""Most ranges of values per metric and segment; about one percentile each."""
+from training.cells import Cells, Floats, Ints
 
 SOFT, HARD = 0.4, 1e-9
 """Part of the ramp's width over which its corners are rounded: while ramps are learned, as sharp
@@ -42,21 +35,22 @@ COLLAPSED = 0.2
 STEPS, STEPS_OF_REFIT = 200, 100
 """Most steps of the optimiser. What is left of a refit after so many is small beside its luck."""
 
-USUAL = 24
-"""Number of metrics for which the penalties of weights are given; more metrics count less each."""
+COMMON = 1.0
+"""Spread of the betas' common level, in log-odds: hardly held."""
 
 
 @dataclass(frozen=True)
 class Penalties:
-    """How firmly each part is held to what one would assume without data (half lambda squared).
+    """How firmly each part is held to what one would assume without data.
 
     Parameters
     ----------
-    mean, dimension, zero : float
-        Weights towards the mean of all, the mean of their dimension, and zero, in log-odds; given
-        for `USUAL` metrics.
+    metric, dimension : float
+        Standard deviations, in log-odds, of what a metric and what a dimension's metrics together
+        count above or below what is expected of them.
     green : float
-        Green ends towards the `GREEN` quantile, in quarters of the metric's range.
+        Green ends towards the `GREEN` quantile, in quarters of the metric's range. This and what
+        follows are precisions: half lambda squared.
     width : float
         Logarithms of ramps' widths towards the span from `RED` to `GREEN`.
     shift : float
@@ -67,82 +61,17 @@ class Penalties:
         Coefficients of context, and what sets a segment apart.
     """
 
-    mean: float = 100.0
-    dimension: float = 1.0
-    zero: float = 0.3
+    metric: float = 0.3
+    dimension: float = 0.1
     green: float = 8.0
     width: float = 20.0
     shift: float = 80.0
-    missing: float = 50.0
+    missing: float = 10.0
     context: float = 1.0
 
-    def loose(self, rng: np.random.Generator) -> Self:
-        """Draw penalties for a refit: loose ones, as firm ones would make intervals too narrow."""
-        mean = rng.uniform(0, 3)
-        return replace(self, mean=mean, green=2.0, width=2.0, shift=15.0, missing=2.0)
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Rows sorted into cells: the last p cells are those of the p metrics' missing values.
-
-    Parameters
-    ----------
-    member : csr_array of shape (n, cells)
-        One in each cell that a row belongs to: one per metric.
-    metric, segment : ndarray of int, shape (cells - p,)
-    x : ndarray of float, shape (cells - p,)
-        Mean value of the cell's rows.
-    count : ndarray of float, shape (cells - p,)
-    """
-
-    member: csr_array
-    metric: Ints
-    segment: Ints
-    x: Floats
-    count: Floats
-
-    @classmethod
-    def of(cls, X: Floats, segment: Ints, most: int = CELLS) -> Self:
-        """Sort rows with values X (n, p; NaN where missing) of a segment (n,) into cells."""
-        n, p = X.shape
-        place = np.full((n, p), -1, dtype=np.int64)
-        metrics, segments, means, counts = [], [], [], []
-        first = 0
-        groups = [np.flatnonzero(segment == s) for s in range(int(segment.max(initial=0)) + 1)]
-        for j in range(p):
-            for s, rows in enumerate(groups):
-                seen = rows[~np.isnan(X[rows, j])]
-                code = _ranges(X[seen, j], most)
-                count = np.bincount(code)
-                place[seen, j] = first + code
-                first += len(count)
-                metrics.append(np.full(len(count), j))
-                segments.append(np.full(len(count), s))
-                means.append(np.bincount(code, X[seen, j]) / np.maximum(count, 1))
-                counts.append(count.astype(np.float64))
-        place = np.where(place < 0, first + np.arange(p), place)
-        member = csr_array(
-            (np.ones(n * p), place.ravel().astype(np.int32), np.arange(0, n * p + 1, p)),
-            shape=(n, first + p),
-        )
-        return cls(
-            member,
-            np.concatenate(metrics),
-            np.concatenate(segments),
-            np.concatenate(means),
-            np.concatenate(counts),
-        )
-
-
-def _ranges(x: Floats, most: int) -> Ints:
-    """Number of the range that each value falls into: one per distinct value, or of like size."""
-    distinct, code = np.unique(x, return_inverse=True)
-    if len(distinct) <= most:
-        return np.asarray(code, dtype=np.intp)
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, most + 1)[1:-1]))
-    _, code = np.unique(np.searchsorted(edges, x, side="right"), return_inverse=True)
-    return np.asarray(code, dtype=np.intp)
+    def loose(self) -> Self:
+        """Penalties of ramps for a refit: firm ones would make the goals' intervals too narrow."""
+        return replace(self, green=2.0, width=2.0, shift=15.0)
 
 
 @dataclass(frozen=True)
@@ -209,8 +138,12 @@ class Problem:
         1 where the account churned; how much a row counts.
     dimension : ndarray of int, shape (p,)
     segments : int
+    expected : ndarray of shape (p,)
+        What the betas are expected to be, up to a common factor: equal ones, or weights of today.
+    goals : ndarray of shape (p, segments)
+        Middles of the ramps in use today, NaN where there are none.
     tied : bool
-        Whether the metrics of a dimension share its weight equally.
+        Whether the metrics of a dimension share its weight as expected of them.
     penalties : Penalties
     """
 
@@ -220,24 +153,36 @@ class Problem:
     weight: Floats
     dimension: Ints
     segments: int
+    expected: Floats
+    goals: Floats
     tied: bool = False
     penalties: Penalties = Penalties()
-
-    def precision(self) -> Floats:
-        """Matrix of the penalties on the betas, shape (p, p)."""
-        k, p = self.penalties, len(self.dimension)
-        same = self.dimension[:, None] == self.dimension[None, :]
-        from_mean = np.eye(p) - 1 / p
-        from_dimension = np.eye(p) - same / same.sum(axis=0)
-        penalty = k.mean * from_mean + k.dimension * from_dimension + k.zero * np.eye(p)
-        return np.asarray((p / USUAL) ** 2 * penalty)
 
     def loading(self) -> Floats:
         """From the betas that are free to those of the metrics, shape (p, p or dimensions)."""
         if not self.tied:
             return np.eye(len(self.dimension))
-        member = self.dimension[:, None] == np.unique(self.dimension)[None, :]
-        return np.asarray(member / member.sum(axis=0))
+        member = (self.dimension[:, None] == np.unique(self.dimension)[None, :]).astype(np.float64)
+        known = self.expected @ member > 0
+        share = np.where(known, member * self.expected[:, None], member)
+        return np.asarray(share / share.sum(axis=0))
+
+    def variance(self) -> Floats:
+        """Covariance of the free betas before anything is learned."""
+        k = self.penalties
+        expected = self.expected / self.expected.mean()
+        if self.tied:
+            expected = np.linalg.pinv(self.loading()) @ expected
+            spread = (k.metric**2 + k.dimension**2) * np.eye(len(expected))
+        else:
+            same = self.dimension[:, None] == self.dimension[None, :]
+            spread = k.metric**2 * np.eye(len(expected)) + k.dimension**2 * same
+        return np.asarray(spread + COMMON**2 * np.outer(expected, expected))
+
+    def root(self) -> Floats:
+        """R of shape (p, free): the penalty on the betas is half the square of R' beta."""
+        free = np.linalg.cholesky(np.linalg.inv(self.variance()))
+        return np.asarray(np.linalg.pinv(self.loading()).T @ free)
 
 
 @dataclass(frozen=True)
@@ -260,7 +205,7 @@ class Assumed:
 
     @classmethod
     def before(cls, problem: Problem) -> Self:
-        """Ramps from the `RED` to the `GREEN` quantile, alike in all segments."""
+        """Ramps from the `RED` to the `GREEN` quantile, alike in all segments; or today's goals."""
         p, cells = len(problem.dimension), problem.cells
         low, red, green, high = np.array([_ends(cells, j) for j in range(p)]).reshape(p, 4).T
         rate = float(np.clip(np.average(problem.y, weights=problem.weight), 1e-6, 1 - 1e-6))
@@ -273,12 +218,15 @@ class Assumed:
             intercept=np.array([np.log(rate / (1 - rate))]),
             linear=np.zeros(problem.linear.shape[1]),
         )
+        given = ~np.isnan(problem.goals[:, -1])
+        ramps.green[given] = problem.goals[given, -1] + ramps.width[given] / 2
+        ramps.shift[given] = problem.goals[given] - problem.goals[given, -1:]
         return cls(ramps, np.zeros(p), np.maximum((high - low) / 4, 0.05))
 
     def drawn(self, problem: Problem, rng: np.random.Generator) -> Self:
         """Draw everything from what the penalties say of it."""
         k, ramps = problem.penalties, self.ramps
-        root = np.linalg.cholesky(problem.precision())
+        root = problem.root()
 
         def around(centre: Floats, penalty: float, unit: Floats | float = 1.0) -> Floats:
             return np.asarray(centre + unit * rng.standard_normal(centre.shape) / np.sqrt(penalty))
@@ -291,7 +239,7 @@ class Assumed:
             shift=around(ramps.shift, k.shift),
             linear=around(ramps.linear, k.context),
         )
-        return replace(self, ramps=ramps, pull=root @ rng.standard_normal(len(root)))
+        return replace(self, ramps=ramps, pull=root @ rng.standard_normal(root.shape[1]))
 
 
 def _ends(cells: Cells, metric: int) -> tuple[float, float, float, float]:
@@ -312,8 +260,13 @@ def _ends(cells: Cells, metric: int) -> tuple[float, float, float, float]:
 
 
 def fit(problem: Problem) -> Ramps:
-    """Learn weights, ramps, intercepts and context at once: the most probable scorecard."""
+    """Learn weights, ramps, intercepts and context at once: the most probable scorecard.
+
+    Where metrics are tied, ramps stay as assumed.
+    """
     assumed = Assumed.before(problem)
+    if problem.tied:
+        return fit_weights(problem, assumed.ramps)
     return _minimise(problem, assumed, assumed.ramps, SOFT)
 
 
@@ -341,10 +294,10 @@ def refit(
     References
     ----------
     Newton and Raftery (1994). Approximate Bayesian inference with the weighted likelihood
-    bootstrap.
+    bootstrap. Bardsley et al. (2014). Randomize-then-optimize.
     """
     luck = rng.exponential(size=int(account.max()) + 1)[account]
-    loose = replace(problem, weight=problem.weight * luck, penalties=problem.penalties.loose(rng))
+    loose = replace(problem, weight=problem.weight * luck, penalties=problem.penalties.loose())
     assumed = Assumed.before(loose).drawn(loose, rng)
     softness = SOFT if ramps else HARD
     return _minimise(loose, assumed, best, softness, STEPS_OF_REFIT, tolerance=1e-6)
@@ -368,6 +321,17 @@ def _hinge(t: Floats, softness: float) -> tuple[Floats, Floats]:
     return np.asarray(slope**2 * softness / 2 + np.maximum(t - softness / 2, 0.0)), slope
 
 
+def parts(cells: Cells, ramps: Ramps, softness: float) -> Floats:
+    """Part of the ramp that each known cell has climbed, 0 to 1."""
+    return soft_clip(_from_green(cells, ramps) + 1, softness)[0]
+
+
+def _from_green(cells: Cells, ramps: Ramps) -> Floats:
+    """Distance of each known cell from its green end, in widths of the ramp."""
+    j = cells.metric
+    return np.asarray((cells.x - ramps.green[j] - ramps.shift[j, cells.segment]) / ramps.width[j])
+
+
 def loss(
     problem: Problem, assumed: Assumed, precision: Floats, ramps: Ramps, softness: float
 ) -> tuple[float, Ramps]:
@@ -375,7 +339,7 @@ def loss(
     cells, k, centre = problem.cells, problem.penalties, assumed.ramps
     j, s, p = cells.metric, cells.segment, len(problem.dimension)
     width = ramps.width[j]
-    from_green = (cells.x - ramps.green[j] - ramps.shift[j, s]) / width
+    from_green = _from_green(cells, ramps)
     h, slope = soft_clip(from_green + 1, softness)
     eta = (
         ramps.intercept
@@ -421,7 +385,8 @@ def _minimise(
     tolerance: float = 1e-8,
 ) -> Ramps:
     """L-BFGS-B; ramps with hard corners are not moved."""
-    precision, loading = problem.precision(), problem.loading()
+    root, loading = problem.root(), problem.loading()
+    precision = root @ root.T
     free = np.linalg.lstsq(loading, start.beta, rcond=None)[0]
     begin = replace(start, beta=np.clip(free, 0.01, None))
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,11 @@ from features import catalog
 from features.errors import TenureError
 from features.metric import Metric
 from training import ramp
+from training.cells import Cells
 from training.evaluate import auc
-from training.health_score import CHURNS_PER_SIDE, PORTFOLIO, HealthScore
+from training.health_evidence import CHURNS_PER_SIDE
+from training.health_score import HealthScore
+from training.scorecard import PORTFOLIO
 
 Panel = Callable[..., pd.DataFrame]
 
@@ -96,7 +100,7 @@ def company(accounts: int, rate: float = 0.25, seed: int = 0) -> pd.DataFrame:
     return pd.concat([one.assign(as_of=day) for day in looks], ignore_index=True)
 
 
-def fit(table: pd.DataFrame, **options: int) -> HealthScore:
+def fit(table: pd.DataFrame, **options: Any) -> HealthScore:
     return HealthScore.fit(table, table["churned"], table["weight"], METRICS, **options)
 
 
@@ -304,6 +308,69 @@ def test_metrics_of_a_dimension_share_equally_where_churns_are_few() -> None:
     assert weight["days"] != pytest.approx(weight["share"])
 
 
+def _weights(score: HealthScore) -> dict[str, float]:
+    return {metric.name: metric.weight for metric in score.metrics}
+
+
+def test_what_is_in_use_today_is_the_centre() -> None:
+    today = {"days": 10.0, "nothing": 30.0}
+    few = fit(company(150), present_weights=today, present_goals={"days": 12.0})
+    assert few.learned == "nothing"
+    assert _weights(few) == pytest.approx(
+        {"days": 25, "nothing": 75, "share": 0, "delay": 0, "answered": 0}
+    )
+    goals = few.goals_.set_index(["metric", "segment"])["goal"]
+    assert goals["days"].tolist() == pytest.approx([12.0] * 3)
+    assert few.score(company(20))["health"].notna().all()
+
+
+def test_weights_of_dimensions_are_shared_by_their_metrics() -> None:
+    score = fit(company(150), present_weights={"breadth": 30, "commercial": 10})
+    assert _weights(score)["share"] == pytest.approx(75)
+    assert _weights(score)["delay"] == pytest.approx(25)
+
+
+def test_evidence_pulls_away_from_what_is_in_use(table: pd.DataFrame) -> None:
+    """What is known rightly helps where there is little evidence; what is wrong gives way."""
+    wrong = {"days": 1, "share": 1, "delay": 1, "nothing": 20, "answered": 1}
+    right = {"days": 50, "share": 25, "delay": 25}
+    few = company(900, seed=3)
+
+    def off(score: HealthScore) -> float:
+        return sum(abs(_weights(score)[name] - right.get(name, 0)) for name in _weights(score)) / 2
+
+    assert off(fit(table, refits=0, present_weights=wrong)) < 15
+    helped = off(fit(few, refits=0, present_weights=right))
+    assert helped < off(fit(few, refits=0))
+    assert off(fit(few, refits=0, present_weights=wrong)) > helped
+
+
+def test_goals_of_today_by_segment_hold_where_there_is_little_evidence() -> None:
+    few = company(1200, seed=5)
+    today = {"days": {"small": 7.0, "large": 15.0}, "nothing": 0.1}
+    goals = fit(few, refits=4, present_goals=today).goals_.set_index(["metric", "segment"])
+    plain = fit(few, refits=4).goals_.set_index(["metric", "segment"])
+    for segment, goal in (("small", 7.0), ("large", 15.0)):
+        learned = goals.loc[("days", segment), "goal"]
+        assert abs(learned - goal) < abs(plain.loc[("days", segment), "goal"] - goal) + 0.3
+    assert goals.loc[("nothing", PORTFOLIO), "goal"] < plain.loc[("nothing", PORTFOLIO), "goal"]
+
+
+@pytest.mark.parametrize(
+    ("present", "told"),
+    [
+        ({"present_weights": {"dais": 1}}, "'dais' Did you mean 'days'"),
+        ({"present_goals": {"breadth": 1}}, "'breadth'"),
+        ({"present_weights": {"days": -1}}, "days = -1"),
+        ({"present_goals": {"days": {"small": float("nan")}}}, "days = nan"),
+        ({"present_weights": {"days": 0}}, "All present weights are 0"),
+    ],
+)
+def test_faults_in_what_is_in_use_are_told(present: dict, told: str) -> None:
+    with pytest.raises(TenureError, match=told):
+        fit(company(100), **present)
+
+
 def test_looks_at_one_renewal_weigh_one_renewal(table: pd.DataFrame) -> None:
     once = table[table["as_of"] == "2025-03-01"]
     thrice = fit(table, refits=0)
@@ -393,15 +460,17 @@ def test_the_gradient_is_the_slope_of_the_loss() -> None:
     segment = rng.integers(0, 2, 200)
     linear = (segment[:, None] == np.arange(2)).astype(float)
     problem = ramp.Problem(
-        ramp.Cells.of(X, segment, most=20),
+        Cells.of(X, segment, most=20),
         linear,
         rng.integers(0, 2, 200).astype(float),
         rng.random(200),
         np.array([0, 0, 1]),
         segments=2,
+        expected=np.array([1.0, 2.0, 1.0]),
+        goals=np.full((3, 2), np.nan),
     )
     assumed = ramp.Assumed.before(problem).drawn(problem, rng)
-    precision = problem.precision()
+    precision = problem.root() @ problem.root().T
     start = assumed.ramps.vector() + 0.1 * rng.random(assumed.ramps.vector().size)
 
     def value(vector: np.ndarray) -> float:
@@ -415,7 +484,7 @@ def test_the_gradient_is_the_slope_of_the_loss() -> None:
 
 def test_cells_hold_every_row_once_per_metric() -> None:
     X = np.array([[1.0, np.nan], [2.0, 5.0], [1.0, 5.0]])
-    cells = ramp.Cells.of(X, np.array([0, 0, 1]))
+    cells = Cells.of(X, np.array([0, 0, 1]))
     member = cells.member.toarray()
     assert (member.sum(axis=1) == 2).all()
     assert cells.x.tolist() == [1.0, 2.0, 1.0, 5.0, 5.0]

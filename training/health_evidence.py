@@ -1,0 +1,157 @@
+"""What stands behind each learned goal and weight: intervals, counts on each side, lead time."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from training.cells import Floats
+from training.health_rows import Rows
+from training.ramp import Assumed, Problem, Ramps
+from training.scorecard import PORTFOLIO, DimensionWeight, Goal, numbers, segment_codes
+
+CHURNS_PER_SIDE = 20
+"""Churned accounts on each side of a goal, below which a segment has none of its own."""
+
+WIDEST_INTERVAL = 50.0
+"""Percentile points of the metric's distribution over which a goal's interval may reach."""
+
+INTERVAL = 0.90
+
+
+def goals_of(
+    data: Rows, problem: Problem, found: Ramps, draws: list[Ramps]
+) -> tuple[list[list[Goal]], Ramps]:
+    """Goals per metric and segment, the portfolio's last; and the ramps that they leave standing.
+
+    A segment without enough evidence gets the portfolio's ramp, at the same place in its own
+    distribution; where a goal is in use today, as far from the portfolio's as it is today.
+    """
+    assumed = Assumed.before(problem).ramps.shift
+    portfolio = len(data.segments)
+    whole = data.scale.standard(data.X, np.full(len(data.X), portfolio))
+    views = [(name, s, data.z, data.code == s) for s, name in enumerate(data.segments)]
+    views.append((PORTFOLIO, portfolio, whole, np.ones(len(whole), dtype=bool)))
+    shift = assumed.copy()
+    goals: list[list[Goal]] = [[] for _ in data.names]
+    for name, s, z, rows in views:
+        for j in range(len(data.names)):
+            seen = z[rows, j]
+            tell = partial(_goal, data, j, s, seen, rows, width=found.width[j])
+            shared = np.array([each.middle[j] for each in draws])
+            goal = tell(found.middle[j] + assumed[j, s], shared + assumed[j, s])
+            if s < portfolio:
+                own = tell(
+                    found.middle[j] + found.shift[j, s],
+                    shared + np.array([each.shift[j, s] for each in draws]),
+                )
+                shift[j, s] = found.shift[j, s] if own.enough else assumed[j, s]
+                goal = own if own.enough else replace(goal, enough=False)
+            goals[j].append(replace(goal, segment=name))
+    return goals, replace(found, shift=shift)
+
+
+def _goal(
+    data: Rows,
+    metric: int,
+    segment: int,
+    z: Floats,
+    rows: NDArray[np.bool_],
+    middle: float,
+    drawn: Floats,
+    width: float,
+) -> Goal:
+    """One goal in units, with what stands behind it in these rows; z are their values."""
+    last = data.last[rows]
+    below, above, left = z[last] < middle, z[last] >= middle, data.churned[rows][last]
+    low, high = _one_interval(drawn, middle)
+    churned = int((below & left).sum()), int((above & left).sum())
+    enough = min(churned) >= CHURNS_PER_SIDE and (
+        low is not None
+        and high is not None
+        and _percentile(z, high) - _percentile(z, low) <= WIDEST_INTERVAL
+    )
+    goal, red, green = (
+        data.scale.unit(metric, segment, at)
+        for at in (middle, middle - width / 2, middle + width / 2)
+    )
+    ends = sorted(data.scale.unit(metric, segment, at) for at in (low, high) if at is not None)
+    return Goal(
+        segment="",
+        goal=goal,
+        red=red,
+        green=green,
+        low=ends[0] if ends else None,
+        high=ends[1] if ends else None,
+        accounts_below=int(below.sum()),
+        churned_below=churned[0],
+        accounts_above=int(above.sum()),
+        churned_above=churned[1],
+        enough=enough,
+    )
+
+
+def _percentile(z: Floats, place: float) -> float:
+    """Mid-rank of a place among the values that are known, 0-100."""
+    known = z[~np.isnan(z)]
+    return 50 * float((known < place).mean() + (known <= place).mean()) if len(known) else np.nan
+
+
+def _one_interval(drawn: Floats, point: float) -> tuple[float | None, float | None]:
+    low, high = intervals(drawn[:, None], np.array([point]))
+    return low[0], high[0]
+
+
+def intervals(drawn: Floats, point: Floats) -> tuple[list[float | None], list[float | None]]:
+    """90 % interval of each column of draws, around its point; None without draws."""
+    if not len(drawn):
+        return [None] * len(point), [None] * len(point)
+    low, high = np.quantile(drawn, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=0)
+    return np.minimum(low, point).tolist(), np.maximum(high, point).tolist()
+
+
+def dimension_weights(
+    dimension: list[str], share: Floats, drawn: Floats
+) -> tuple[DimensionWeight, ...]:
+    """Weights of dimensions, sums over their metrics in every draw."""
+    told = []
+    for name in dict.fromkeys(dimension):
+        mine = np.array([each == name for each in dimension])
+        weight = share[mine].sum()
+        low, high = _one_interval(drawn[:, mine].sum(axis=1), weight)
+        told.append(DimensionWeight(name, float(weight), low, high))
+    return tuple(told)
+
+
+def with_lead(
+    goals: list[list[Goal]],
+    table: pd.DataFrame,
+    is_due: NDArray[np.bool_],
+    data: Rows,
+    churned: NDArray[np.bool_],
+) -> list[list[Goal]]:
+    """Since when those that churned from below a goal had been there, days before the renewal."""
+    if "as_of" not in table or "renewal_date" not in table:
+        return goals
+    leavers = table.loc[churned & is_due, "account_id"].unique()
+    rows = table[table["account_id"].isin(leavers)].sort_values(["account_id", "as_of"])
+    ended = rows["account_id"].map(table[churned & is_due].groupby("account_id")["as_of"].max())
+    rows = rows[rows["as_of"] <= ended]
+    account = pd.factorize(rows["account_id"])[0]
+    first_from_end = np.append(account[1:] != account[:-1], True)
+    renewal = rows["renewal_date"].where(first_from_end).groupby(account).transform("last")
+    days = (renewal - rows["as_of"]).dt.days.to_numpy(np.float64)
+    code = segment_codes(rows, data.segments)[first_from_end]
+    X = np.column_stack([numbers(rows, name) for name in data.names]) * data.scale.sign
+    told = [list(each) for each in goals]
+    for s in range(len(data.segments) + 1):
+        at = np.array([each[s].goal for each in goals]) * data.scale.sign
+        below = pd.DataFrame(np.less(X, at))[::-1]
+        still = below.astype(np.int8).groupby(account[::-1]).cummin()[::-1].to_numpy(bool)
+        since = pd.DataFrame(np.where(still, days[:, None], np.nan)).groupby(account).max()
+        mine = since[code == s] if s < len(data.segments) else since
+        for j, lead in enumerate(mine.median().tolist()):
+            told[j][s] = replace(told[j][s], lead_days=None if np.isnan(lead) else lead)
+    return told

@@ -1,0 +1,131 @@
+"""Learning a health score: from a feature table with outcomes to weights and goals."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.metric import Metric
+from training import ramp, spreads
+from training.cells import Floats, Ints
+from training.health_evidence import dimension_weights, goals_of, intervals, with_lead
+from training.health_rows import Rows, rows_of, usable
+from training.present import Goals, expected, middles
+from training.ramp import Problem, Ramps
+from training.scorecard import Learned, MetricWeight
+
+CHURNS_FOR_DIMENSIONS = 60
+CHURNS_FOR_METRICS = 200
+"""Churned accounts from which weights of dimensions, then of metrics and goals are learned."""
+
+
+def learn(
+    table: pd.DataFrame,
+    churned: pd.Series,
+    weight: pd.Series,
+    metrics: Mapping[str, Metric],
+    refits: int,
+    seed: int,
+    present_weights: Mapping[str, float],
+    present_goals: Goals,
+) -> dict[str, Any]:
+    """The fields of a `HealthScore`: the story in order."""
+    is_due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
+    due = table[is_due]
+    used, left_out = usable(due, metrics)
+    fates, shares = churned[is_due].to_numpy(bool), weight[is_due].to_numpy(np.float64)
+    data = rows_of(due, fates, shares, used)
+    left = len(np.unique(data.account[fates]))
+    learned: Learned = (
+        "nothing"
+        if left < CHURNS_FOR_DIMENSIONS or fates.all()
+        else "dimensions"
+        if left < CHURNS_FOR_METRICS
+        else "metrics"
+    )
+    problem = _with_present(data, used, learned, present_weights, present_goals)
+    if learned != "nothing":
+        problem = spreads.learned(problem)
+    found, draws = _ramps(problem, learned, data.account, refits, seed)
+    goals, found = goals_of(data, problem, found, draws if learned == "metrics" else [])
+    if learned != "nothing":
+        found = ramp.fit_weights(problem, found)
+    if not found.beta.any():
+        # every metric runs against its healthy direction: there is nothing to stand on
+        learned = "nothing"
+        found, draws = _ramps(problem, learned, data.account, refits, seed)
+        goals, found = goals_of(data, problem, found, draws)
+    goals = with_lead(goals, table, is_due, data, churned.to_numpy(bool))
+
+    share = _shares(found)
+    drawn = np.array([_shares(each) for each in draws]).reshape(-1, len(used))
+    low, high = intervals(drawn, share)
+    per_metric = tuple(
+        MetricWeight(
+            name=metric.name,
+            dimension=metric.dimension,
+            weight=float(share[j]),
+            low=low[j],
+            high=high[j],
+            log_odds=float(found.beta[j]) if learned != "nothing" else 0.0,
+            log_odds_missing=float(found.missing[j]),
+            portfolio=goals[j][-1],
+            segments=tuple(goals[j][:-1]),
+        )
+        for j, metric in enumerate(used)
+    )
+    apart = len(data.segments)
+    intercepts = found.intercept[0] + np.append(found.linear[:apart], found.linear[apart])
+    context = found.linear[apart + 1 :]
+    return {
+        "learned": learned,
+        "accounts": len(np.unique(data.account)),
+        "churned": left,
+        "metrics": per_metric,
+        "dimensions": dimension_weights(data.dimension, share, drawn),
+        "segments": data.segments,
+        "left_out": left_out,
+        "intercepts": tuple(intercepts.tolist()),
+        "background": tuple(
+            replace(each, log_odds=float(c))
+            for each, c in zip(data.background, context, strict=True)
+        ),
+    }
+
+
+def _with_present(
+    data: Rows, used: list[Metric], learned: Learned, weights: Mapping[str, float], goals: Goals
+) -> Problem:
+    """The problem, held to weights and goals of today, or else to equality.
+
+    Dimensions are equal where only they are learned; else metrics are, so that a dimension counts
+    for more with every metric that tells something of its own.
+    """
+    problem = replace(data.problem, tied=learned != "metrics")
+    today = expected(weights, used)
+    if today is None:
+        today = problem.loading().sum(axis=1) if problem.tied else np.ones(len(used))
+    units = middles(goals, used, data.segments)
+    places = (units * data.scale.sign[:, None] - data.scale.centre) / data.scale.spread
+    return replace(problem, expected=today, goals=places)
+
+
+def _shares(ramps: Ramps) -> Floats:
+    """Weights that sum to 100; equal ones where a refit found none."""
+    beta = ramps.beta if ramps.beta.any() else np.ones_like(ramps.beta)
+    return np.asarray(100 * beta / beta.sum())
+
+
+def _ramps(
+    problem: Problem, learned: Learned, account: Ints, refits: int, seed: int
+) -> tuple[Ramps, list[Ramps]]:
+    """The most probable scorecard, and draws around it."""
+    if learned == "nothing":
+        today = problem.expected / problem.expected.sum()
+        return replace(ramp.Assumed.before(problem).ramps, beta=today), []
+    free = learned == "metrics"
+    best = ramp.fit(problem)
+    rng = np.random.default_rng(seed)
+    return best, [ramp.refit(problem, best, account, rng, ramps=free) for _ in range(refits)]
