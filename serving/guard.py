@@ -175,7 +175,7 @@ def _tell(scope: Scope, status: int, code: str | None, seconds: float) -> None:
     meters.answered(scope["method"], route, status, seconds, code)
     if status >= 400 or not status:
         log.log(
-            logging.ERROR if status >= 500 or not status else logging.INFO,
+            logging.ERROR if status in (0, 500, 504) else logging.INFO,
             "Refused.",
             extra={
                 "method": scope["method"] if scope["method"] in meters.METHODS else "other",

@@ -181,6 +181,7 @@ class Live:
         except Exception:
             log.exception("The scores could not be computed.")
             return self._tell(_DEFECT)
+        self.problem = None
         self._snapshot, self._computed_at = snapshot, time.monotonic()
         # what was just loaded lives long: no collection needs to walk it
         gc.collect()
