@@ -70,7 +70,16 @@ def feature_table(
     TenureError
         Where no account is in force on any of the days.
     """
-    return _build(source, settings, as_ofs, progress, lambda observed: observed.select(*KEYS))
+
+    def build() -> pd.DataFrame:
+        return _build(source, settings, as_ofs, progress, lambda observed: observed.select(*KEYS))
+
+    if source.kept is None:
+        return build()
+    wanted = (*as_ofs, settings.observations, settings.metrics)
+    if wanted not in source.kept:
+        source.kept[wanted] = build()
+    return source.kept[wanted].copy()
 
 
 def training_table(

@@ -60,6 +60,8 @@ class Source:
         Tables that are there but could not be read, each with the engine's words.
     foreign : tuple of str
         Names of tables in the source that are neither in the contract nor mapped.
+    kept : dict, optional
+        Feature tables made from it before, by what was wanted; None: they are made anew each time.
     """
 
     url: str
@@ -68,6 +70,7 @@ class Source:
     found: Mapping[str, ir.Table]
     unreadable: Mapping[str, str]
     foreign: tuple[str, ...] = ()
+    kept: dict[Any, Any] | None = None
 
     def has_required(self, name: str) -> bool:
         """Whether a table is there with every required column."""

@@ -65,7 +65,7 @@ class ScoreRequest(_Form):
     account_ids: Annotated[list[AccountId], Field(min_length=1, max_length=MOST_ACCOUNTS)]
 
 
-Value = Annotated[float, Field(strict=False, allow_inf_nan=False)] | str | None
+Value = Annotated[float, Field(allow_inf_nan=False)] | str | None
 """Of a metric: a number, a category's name, or null where it is not known."""
 
 

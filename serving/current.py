@@ -1,14 +1,20 @@
 """What should be served now: which model, and the scores by it."""
 
 import os
+import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from features import catalog
 from features.check.report import counted
 from features.errors import TenureError
-from serving.live import Snapshot
-from serving.predict import Predictor
+from serving.live import REFRESH_SECONDS, Snapshot
+from serving.predict import Predictor, mean_points
+
+if TYPE_CHECKING:
+    from serving.workflow import Workplace
 
 
 def champion() -> str:
@@ -18,13 +24,45 @@ def champion() -> str:
     return str(tracking.version())
 
 
-def compute() -> Snapshot:
-    """Score the source's accounts by the champion."""
-    from serving import score
-    from serving.workflow import Workplace, model_facts
-    from training import tracking
+class Scoring:
+    """Scores the accounts of the source that the environment names, by the champion.
 
-    config, day = os.environ.get("TENURE_CONFIG"), os.environ.get("TENURE_AS_OF")
+    Reading a source takes by far the longest. So another champion scores the features that are
+    there; only the same one, asked again, or features of an hour ago make the source be read again.
+    """
+
+    def __init__(self) -> None:
+        self._place: Workplace | None = None
+        self._opened_at = 0.0
+        self._version = 0
+
+    def __call__(self) -> Snapshot:
+        """Compute the scores."""
+        from serving import score
+        from serving.workflow import model_facts
+        from training import tracking
+
+        model, info = tracking.load()
+        place = self._open(info.version)
+        day = os.environ.get("TENURE_AS_OF")
+        table, info = place.score(date.fromisoformat(day) if day else None, str(info.version))
+        self._version = info.version
+        rows = tuple(score.records(table))
+        predictor = Predictor(model, catalog.metrics(place.settings), mean_points(rows))
+        return Snapshot({**model_facts(info, table), "inputs": predictor.inputs}, rows, predictor)
+
+    def _open(self, version: int) -> "Workplace":
+        old = time.monotonic() - self._opened_at > REFRESH_SECONDS
+        if self._place is None or old or version == self._version:
+            self._place, self._opened_at = _read(), time.monotonic()
+        return self._place
+
+
+def _read() -> "Workplace":
+    """Open the source, and check it."""
+    from serving.workflow import Workplace
+
+    config = os.environ.get("TENURE_CONFIG")
     place = Workplace.open(os.environ.get("TENURE_SOURCE"), Path(config) if config else None)
     if errors := place.check().errors:
         # the report quotes rows; a log and an answer to anybody must not
@@ -33,8 +71,4 @@ def compute() -> Snapshot:
             f"The source has {counted(len(errors), 'error')} in {tables}, so no scores were made.",
             "`tenure check` tells them.",
         )
-    table, info = place.score(date.fromisoformat(day) if day else None)
-    model, _ = tracking.load(info.version)
-    predictor = Predictor(model, catalog.metrics(place.settings), str(info.version))
-    facts = {**model_facts(info, table), "inputs": predictor.inputs}
-    return Snapshot(facts, tuple(score.records(table)), predictor)
+    return replace(place, source=replace(place.source, kept={}))

@@ -8,8 +8,8 @@ from pydantic.json_schema import models_json_schema
 from serving import api
 from serving.api import MOST_ACCOUNTS
 from serving.keys import SCOPES
+from serving.wish import LONGEST, SORTS
 
-SORTS = ("risk", "arr", "renewal")
 CURSOR = "^[A-Za-z0-9_-]{1,400}$"
 
 _FORMS = (
@@ -127,7 +127,7 @@ def _looking(name: str, summary: str, answer: str, *failures: int) -> dict[str, 
 
 def _accounts() -> dict[str, Any]:
     told = _looking("accounts", "Accounts, the riskiest first", "Accounts", 400, 404, 409)
-    text = {"type": "string", "maxLength": 200}
+    text = {"type": "string", "maxLength": LONGEST}
     told["parameters"] += [
         _query("q", "Part of a name or id", text),
         _query("segment", "Only this segment", text),

@@ -20,7 +20,7 @@ from serving import logs, meters, shared
 from serving.access import Access
 from serving.api import MOST_PREDICT_BYTES
 from serving.audit import Audit
-from serving.current import champion, compute
+from serving.current import Scoring, champion
 from serving.guard import Guard
 from serving.keys import KeyRing
 from serving.live import Live, Snapshot
@@ -43,7 +43,7 @@ access = Access(
     (RUN / "secret").read_bytes(),
 )
 audit = Audit(Path(os.environ.get("TENURE_AUDIT_LOG", _serving.audit_log)))
-live = Live(champion, compute, _changed)
+live = Live(champion, Scoring(), _changed)
 web = create_app(live, audit, access)
 
 

@@ -16,6 +16,10 @@ SORTS: Mapping[str, Callable[[Record], Any]] = {
 """Orders that people may ask for; ties keep the riskiest first."""
 
 
+LONGEST = 200
+"""Characters of a name to look for."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """Which accounts are wanted, and in which order; empty means all."""
@@ -32,10 +36,14 @@ class Wish:
         Raises
         ------
         ApiError
-            Where the order is none of `SORTS`.
+            Where a name is too long, or the order none of `SORTS`.
         """
-        told = {name: query.get(name, "").strip() for name in ("q", "segment", "csm")}
-        sort = query.get("sort") or "risk"
+        told = {name: query.get(name, "") for name in ("q", "segment", "csm")}
+        if long := [name for name, text in told.items() if len(text) > LONGEST]:
+            raise ApiError(
+                400, "invalid_request", f"{long[0]} must have at most {LONGEST} characters."
+            )
+        sort = query.get("sort", "risk")
         if sort not in SORTS:
             raise ApiError(
                 400, "invalid_request", f"sort must be one of {', '.join(SORTS)}, not {sort!r}."
@@ -54,7 +62,7 @@ class Wish:
     def _fits(self, row: Record) -> bool:
         text = f"{row['name'] or ''} {row['account_id']}".casefold()
         return (
-            self.q.casefold() in text
+            self.q.strip().casefold() in text
             and self.segment in ("", row["segment"])
             and self.csm in ("", row["csm"])
         )

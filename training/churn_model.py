@@ -354,7 +354,10 @@ class ChurnModel:
         Every figure is the same to the bit for one row and for many, and equal to what the methods
         for single figures give.
         """
-        X = self.encode(table)
+        return self.explain_encoded(self.encode(table), table.index)
+
+    def explain_encoded(self, X: NDArray[np.float64], index: pd.Index | None = None) -> "Explained":
+        """Explain a matrix of shape (n, p), as `encode` makes it."""
         slope, offset = self.calibration.slope, self.calibration.offset
         scores, shap, start = self._shap(X)
         names = [feature.name for feature in self.features]
@@ -363,7 +366,7 @@ class ChurnModel:
             log_odds=slope * scores + offset,
             low=low,
             high=high,
-            contributions=pd.DataFrame(slope * shap, index=table.index, columns=names),
+            contributions=pd.DataFrame(slope * shap, index=index, columns=names),
             base=float(slope * start + offset),
         )
 

@@ -1,0 +1,82 @@
+import pytest
+
+from features import catalog
+from serving import score
+from serving.api import ApiError, Prediction
+from serving.predict import Predictor, mean_points
+
+
+@pytest.fixture(scope="module")
+def rows(scored):
+    return score.records(scored[0])
+
+
+@pytest.fixture(scope="module")
+def predictor(champion, rows, use_store):
+    from training import tracking
+
+    with pytest.MonkeyPatch.context() as patch:
+        use_store(patch, champion.store)
+        model, _ = tracking.load()
+    return Predictor(model, catalog.metrics(), mean_points(rows))
+
+
+def observation(row) -> dict[str, object]:
+    return {driver["metric"]: driver["value"] for driver in row["drivers"]}
+
+
+def test_a_rows_own_values_give_the_row_again(predictor, rows):
+    some = rows[:3] + rows[-3:]
+    for told, row in zip(predictor.predict([observation(row) for row in some]), some, strict=True):
+        Prediction.model_validate(told)
+        for name in ("churn_probability", "probability_low", "probability_high"):
+            assert told[name] == pytest.approx(row[name], abs=1e-12)
+        assert told["base_probability"] == row["base_probability"]
+        assert told["dimension_points"] == pytest.approx(row["dimension_points"], abs=1e-12)
+        points = {driver["metric"]: driver["points"] for driver in row["drivers"]}
+        given = {driver["metric"]: driver["points"] for driver in told["drivers"]}
+        assert given == pytest.approx(points, abs=1e-12)
+        assert told["drivers"][0].keys() == row["drivers"][0].keys()
+
+
+def test_points_sum_to_the_probability(predictor, rows):
+    for told in predictor.predict([observation(rows[0]), {}]):
+        total = told["base_probability"] + sum(driver["points"] for driver in told["drivers"])
+        assert total == pytest.approx(told["churn_probability"], abs=1e-9)
+        assert sum(told["dimension_points"].values()) == pytest.approx(
+            total - told["base_probability"], abs=1e-9
+        )
+
+
+def test_what_is_not_given_is_not_known(predictor, rows):
+    nothing, nulls = predictor.predict([{}, dict.fromkeys(observation(rows[0]))])
+    assert nothing == nulls
+    assert nothing["coverage"] == 0.0
+    weights = mean_points(rows)
+    name = max(weights, key=weights.__getitem__)
+    (one,) = predictor.predict([{name: observation(rows[0])[name]}])
+    assert one["coverage"] == pytest.approx(weights[name] / sum(weights.values()))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"arr_per_seats": 1.0}, "reads no such metric. Did you mean 'arr_per_seat'?"),
+        ({"active_days_28d": "many"}, "must be a number, not 'many'"),
+        ({"segment": "huge"}, "'huge' is none of"),
+        ({"segment": 3.0}, "'3.0' is none of"),
+        ({"as_of": 1.0}, "reads no such metric"),
+    ],
+)
+def test_what_the_model_cannot_read_is_refused(predictor, values, said):
+    with pytest.raises(ApiError) as refused:
+        predictor.predict([{}, values])
+    assert refused.value.status == 400
+    assert said in str(refused.value)
+    assert refused.value.details[0]["field"] == f"observations.1.{next(iter(values))}"
+
+
+def test_all_faults_are_told_at_once(predictor):
+    with pytest.raises(ApiError, match="And 2 more") as refused:
+        predictor.predict([{"x": 1.0, "y": 2.0}, {"z": None}])
+    assert len(refused.value.details) == 3
