@@ -12,11 +12,12 @@ def rows(scored):
 
 
 @pytest.fixture(scope="module")
-def predictor(champion, rows, use_store):
+def predictor(champion, rows):
     from training import tracking
 
     with pytest.MonkeyPatch.context() as patch:
-        use_store(patch, champion.store)
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+            patch.setenv(name, champion.store)
         model, _ = tracking.load()
     return Predictor(model, catalog.metrics(), mean_points(rows))
 
@@ -61,7 +62,7 @@ def test_what_is_not_given_is_not_known(predictor, rows):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"arr_per_seats": 1.0}, "reads no such metric. Did you mean 'arr_per_seat'?"),
+        ({"active_day_28d": 1.0}, "reads no such metric. Did you mean 'active_days_28d'?"),
         ({"active_days_28d": "many"}, "must be a number, not 'many'"),
         ({"segment": "huge"}, "'huge' is none of"),
         ({"segment": 3.0}, "'3.0' is none of"),
