@@ -222,6 +222,24 @@ def scoring_day(source: Source, settings: Settings) -> date:
     return seen_until + timedelta(days=1)
 
 
+def day_before(as_of: date, every: str) -> date:
+    """The as_of one step of the grid earlier, on which people looked before this one.
+
+    Parameters
+    ----------
+    as_of : date
+    every : {"day", "week", "month"}
+        Distance of two as_ofs.
+
+    Examples
+    --------
+    >>> day_before(date(2025, 3, 31), "month"), day_before(date(2025, 3, 1), "week")
+    (datetime.date(2025, 2, 28), datetime.date(2025, 2, 22))
+    """
+    step = {"day": {"days": 1}, "week": {"weeks": 1}, "month": {"months": 1}}[every]
+    return _date(pd.Timestamp(as_of) - pd.DateOffset(**step))
+
+
 def mature_as_ofs(source: Source, settings: Settings) -> list[date]:
     """As_ofs of the grid whose outcome windows have been seen to their end.
 

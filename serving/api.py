@@ -92,6 +92,20 @@ class Driver(_Form):
     sentence: str
 
 
+class ChangeDriver(_Form):
+    """A part of the change since the previous as_of."""
+
+    cause: Literal["behaviour", "model", "settings"]
+    metric: str | None = Field(description="null where the cause is no metric's")
+    dimension: str | None
+    label: str
+    value: float | str | None
+    was: float | None
+    points: float = Field(description="Signed share of probability")
+    health_points: float | None = Field(description="Signed points of health")
+    sentence: str
+
+
 class Account(_Form):
     """One row of the score table without its reasons."""
 
@@ -103,6 +117,9 @@ class Account(_Form):
     churn_probability: Probability
     probability_low: Probability | None
     probability_high: Probability | None
+    probability_change: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        description="Since the previous as_of; null for accounts that were not scored then"
+    )
     arr: float | None
     renewal_date: date | None = Field(strict=False, description="null while the contract is open")
     days_to_renewal: int | None
@@ -119,6 +136,9 @@ class Score(Account):
 
     drivers: list[Driver] = Field(description="By absolute points")
     dimension_points: dict[str, float] = Field(description="Sums of the drivers' points")
+    change_drivers: list[ChangeDriver] = Field(
+        description="What probability_change is made of, by absolute points; sums to it"
+    )
     base_probability: Probability
 
 

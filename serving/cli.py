@@ -67,6 +67,9 @@ class Lang(StrEnum):
     de = "de"
 
 
+Language = Annotated[Lang, typer.Option(help="Language of labels and sentences.")]
+
+
 def main() -> None:
     """Run a command; what the data, the settings or the model forbid ends with exit code 1."""
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -147,7 +150,7 @@ def features(
 
 @app.command()
 def metrics(
-    lang: Annotated[Lang, typer.Option(help="Language of labels and sentences.")] = Lang.en,
+    lang: Language = Lang.en,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -238,6 +241,7 @@ def score(
     version: Annotated[str, typer.Option(help="Version number, champion or challenger.")] = (
         "champion"
     ),
+    lang: Language = Lang.en,
     config: Config = None,
 ) -> None:
     """Write the score table: every account's risk with its drivers."""
@@ -246,7 +250,7 @@ def score(
 
     score_files.writer(out)
     place = Workplace.open_sound(source, config)
-    table, info = place.score(as_of.date() if as_of else None, version)
+    table, info = place.score(as_of.date() if as_of else None, version, lang.value)
     score_files.write(table, out)
     say(
         f"{len(table):,} accounts as of {table['as_of'].iloc[0]:%Y-%m-%d}, "
@@ -264,17 +268,19 @@ def explain(
     version: Annotated[str, typer.Option(help="Version number, champion or challenger.")] = (
         "champion"
     ),
+    lang: Language = Lang.en,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Tell one account's risk and what it comes from, in words and numbers."""
     from features.errors import did_you_mean
+    from serving import account_text
     from serving import explain as words
     from serving import score as scoring
     from serving.workflow import Workplace
 
     place = Workplace.open_sound(source, config)
-    table, info = place.score(as_of.date() if as_of else None, version)
+    table, info = place.score(as_of.date() if as_of else None, version, lang.value)
     found = table[table["account_id"] == account]
     if found.empty:
         raise TenureError(
@@ -287,7 +293,8 @@ def explain(
         print(json.dumps(row))
     else:
         window = info.settings["observations"]
-        print(words.to_text(row, words.window(window["lead_days"], window["horizon_days"])))
+        ahead = words.window(window["lead_days"], window["horizon_days"], lang.value)
+        print(account_text.to_text(row, ahead, lang.value))
     then("serve", place.source.url, why="see all accounts on a page", config=config)
 
 

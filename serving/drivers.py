@@ -1,13 +1,12 @@
 """Drivers: what each metric adds to each account's risk, with its value, goal and sentence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.metric import Language, Metric
-from serving import sentences
+from serving import entries, sentences
 from serving.entries import Entries, Words
 
 
@@ -41,9 +40,12 @@ def drivers(
     """
     used = [metrics[name] for name in points]
     share = points.to_numpy().T
-    value, goal, was = (_numbers(table, used, len(inputs)) for table in (inputs, goals, before))
+    value, goal, was = (
+        np.full(share.shape, np.nan) if table is None else sentences.numbers(table, used)
+        for table in (inputs, goals, before)
+    )
     category = {
-        place: _categories(inputs[metric.name])
+        place: entries.categories(inputs[metric.name])
         for place, metric in enumerate(used)
         if metric.kind == "category"
     }
@@ -67,20 +69,6 @@ def drivers(
         words={"sentence": sentence},
         category=category,
     )
-
-
-def _numbers(table: pd.DataFrame | None, used: Sequence[Metric], rows: int) -> NDArray[np.float64]:
-    """The metrics' columns as numbers, shape (k, n); NaN for categories and where there is none."""
-    numbers = np.full((len(used), rows), np.nan)
-    for place, metric in enumerate(used):
-        if table is not None and metric.name in table and metric.kind == "number":
-            numbers[place] = table[metric.name].to_numpy(np.float64, na_value=np.nan)
-    return numbers
-
-
-def _categories(column: pd.Series) -> Words:
-    code, texts = pd.factorize(column.astype(object).where(column.notna(), ""))
-    return Words(code, [str(text) for text in texts])
 
 
 def _in_words(metric: Metric, category: Words, language: Language) -> Words:

@@ -34,6 +34,12 @@ class Words:
     texts: Sequence[str]
 
 
+def categories(column: pd.Series) -> Words:
+    """A column of n categories; the empty text stands for a missing one."""
+    code, texts = pd.factorize(column.astype(object).where(column.notna(), ""))
+    return Words(code, [str(text) for text in texts])
+
+
 @dataclass(frozen=True, eq=False)
 class Entries:
     """Lists of records for n rows, out of k possible records per row.

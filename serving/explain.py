@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from features.metric import CONTEXT
+from features.metric import CONTEXT, Language
 
 Record = Mapping[str, Any]
 """One row of the score table as plain values (see `serving.score.records`)."""
@@ -217,64 +217,46 @@ def in_short(record: Record, most: int = 3) -> list[dict[str, Any]]:
     return health[:most] + [entry for entry in told if entry["dimension"] == CONTEXT]
 
 
-def dimension_label(name: str) -> str:
+def dimension_label(name: str, language: Language = "en") -> str:
     """Name a dimension for people.
 
     Examples
     --------
-    >>> dimension_label("breadth"), dimension_label("context")
-    ('Breadth', 'Account and contract')
+    >>> dimension_label("breadth"), dimension_label("context"), dimension_label("breadth", "de")
+    ('Breadth', 'Account and contract', 'Verbreitung')
     """
-    return "Account and contract" if name == CONTEXT else name.capitalize()
+    return _DIMENSIONS[language].get(name, name.capitalize())
 
 
-def window(lead_days: int, horizon_days: int) -> str:
+_DIMENSIONS: Mapping[Language, Mapping[str, str]] = {
+    "en": {CONTEXT: "Account and contract"},
+    "de": {
+        CONTEXT: "Kunde und Vertrag",
+        "frequency": "Häufigkeit",
+        "breadth": "Verbreitung",
+        "depth": "Tiefe",
+        "sentiment": "Stimmung",
+        "engagement": "Austausch",
+        "support": "Support",
+        "outcomes": "Ergebnisse",
+        "advocacy": "Fürsprache",
+        "commercial": "Geschäft",
+    },
+}
+
+
+def window(lead_days: int, horizon_days: int, language: Language = "en") -> str:
     """Say which days from as_of the model looks at.
 
     Examples
     --------
-    >>> window(0, 90), window(30, 90)
-    ('within 90 days', 'between 31 and 120 days ahead')
+    >>> window(0, 90), window(30, 90), window(0, 90, "de")
+    ('within 90 days', 'between 31 and 120 days ahead', 'innerhalb von 90 Tagen')
     """
-    if lead_days == 0:
-        return f"within {horizon_days} days"
-    return f"between {lead_days + 1} and {lead_days + horizon_days} days ahead"
-
-
-def to_text(record: Record, ahead: str) -> str:
-    """Tell one account's risk and its drivers on a terminal.
-
-    Parameters
-    ----------
-    record : mapping
-        A row of the score table as plain values.
-    ahead : str
-        Which days the model looks at (see `window`).
-    """
-    name = record["name"] or record["account_id"]
-    lines = [
-        f"{name} ({record['account_id']}), as of {record['as_of']}, "
-        f"model version {record['model_version']}",
-        "",
-        f"Risk of leaving {ahead}: {percent(record['churn_probability'], 1)}"
-        f" (between {percent(record['probability_low'], 1)}"
-        f" and {percent(record['probability_high'], 1)})",
-        f"Renewal: {renewal(record)}",
-        f"ARR at risk: {money(record['arr_at_risk'])} of {money(record['arr'])}",
-        f"Known: {percent(record['coverage'])} of what the model goes by",
-        "",
-        "How the risk comes about, in percentage points of probability:",
-        "",
-        f"{percent(record['base_probability'], 1):>8}  where the model starts for every account",
-    ]
-    for entry in by_dimension(record):
-        told = [driver for driver in entry["drivers"] if direction(driver["points"]) != "leaves"]
-        lines.append(f"{signed_points(entry['points']):>8}  {dimension_label(entry['dimension'])}")
-        lines += [
-            f"{'':10}{signed_points(driver['points']):>6}  {driver['sentence']}" for driver in told
-        ]
-    lines.append(f"{percent(record['churn_probability'], 1):>8}  in all")
-    return "\n".join(lines)
+    first, last = lead_days + 1, lead_days + horizon_days
+    if language == "de":
+        return f"innerhalb von {last} Tagen" if not lead_days else f"in {first} bis {last} Tagen"
+    return f"within {last} days" if not lead_days else f"between {first} and {last} days ahead"
 
 
 def renewal(record: Record) -> str:

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features import build, catalog
-from features.metric import CONTEXT, DIMENSIONS, Metric
+from features import build, catalog, observations
+from features.metric import CONTEXT, DIMENSIONS, Language, Metric
 from features.settings import Settings
 from features.source import Source
-from serving import drivers
+from serving import change, drivers
+from serving.change import Earlier, Judged
 from serving.entries import Entry
 
 if TYPE_CHECKING:
@@ -33,20 +34,36 @@ LABELS = ("name", "segment", "csm")
 
 
 def score_table(
-    source: Source, settings: Settings, model: "ChurnModel", version: str, as_of: date
+    source: Source,
+    settings: Settings,
+    model: "ChurnModel",
+    version: str,
+    as_of: date,
+    language: Language = "en",
 ) -> pd.DataFrame:
     """Score every account in force at as_of.
 
     Returns
     -------
-    DataFrame of shape (accounts, 18)
+    DataFrame of shape (accounts, 20)
         By falling churn_probability: account_id, as_of, name, segment, csm, churn_probability,
-        probability_low, probability_high, arr (per year), renewal_date, days_to_renewal,
-        arr_at_risk, coverage (0-1), drivers (list of dicts by absolute points), dimension_points
-        (dict), base_probability, model_version, scored_at (UTC).
+        probability_low, probability_high, probability_change (since the previous as_of), arr (per
+        year), renewal_date, days_to_renewal, arr_at_risk, coverage (0-1), drivers (list of dicts
+        by absolute points), dimension_points (dict), change_drivers (list of dicts, see
+        `serving.change`), base_probability, model_version, scored_at (UTC).
     """
-    features = build.feature_table(source, settings, [as_of])
-    scored = score(features, model, catalog.metrics(settings), version, datetime.now(UTC))
+    before = observations.day_before(as_of, settings.observations.every)
+    features = build.feature_table(source, settings, [before, as_of])
+    now = features["as_of"] == pd.Timestamp(as_of)
+    scored = score(
+        features[now],
+        model,
+        catalog.metrics(settings),
+        version,
+        datetime.now(UTC),
+        Earlier(features[~now]),
+        language,
+    )
     return _labelled(scored, source.tables["accounts"].to_pandas())
 
 
@@ -56,6 +73,8 @@ def score(
     metrics: Mapping[str, Metric],
     version: str,
     scored_at: datetime,
+    earlier: Earlier | None = None,
+    language: Language = "en",
 ) -> pd.DataFrame:
     """Score a feature table.
 
@@ -71,16 +90,27 @@ def score(
         Of the model.
     scored_at : datetime
         Now, in UTC.
+    earlier : Earlier, optional
+        The accounts at the previous as_of; without it no change is told.
+    language : {"en", "de"}
+        Of the sentences.
 
     Returns
     -------
-    DataFrame of shape (n, 15)
+    DataFrame of shape (n, 17)
         The score table without the labels that only the accounts table knows.
     """
     features = _read_by(model, features)
+    earlier = earlier or Earlier(features.head(0))
     explained = model.explain(features)
     points, probability = explained.points, explained.probability
     used = features[list(points.columns)]
+    changed = change.explain(
+        features, Judged(explained), earlier, model, metrics, language=language
+    )
+    told = drivers.drivers(
+        used, points, metrics, before=earlier.of(features["account_id"])[0], language=language
+    )
     days = _column(features, "days_to_renewal")
     arr = _column(features, "arr")
     table = pd.DataFrame(
@@ -90,13 +120,15 @@ def score(
             "churn_probability": probability,
             "probability_low": explained.low,
             "probability_high": explained.high,
+            "probability_change": changed["probability_change"],
             "arr": arr,
             "renewal_date": features["as_of"] + pd.to_timedelta(days, unit="D"),
             "days_to_renewal": days,
             "arr_at_risk": arr * probability,
             "coverage": coverage(used, points),
-            "drivers": drivers.drivers(used, points, metrics).column(features.index),
+            "drivers": told.column(features.index),
             "dimension_points": _dimension_points(points, metrics),
+            "change_drivers": changed["change_drivers"],
             "base_probability": explained.base_probability,
             "model_version": version,
             "scored_at": scored_at,

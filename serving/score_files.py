@@ -37,7 +37,7 @@ def _to_json(table: pd.DataFrame, path: Path) -> None:
 
 def _to_csv(table: pd.DataFrame, path: Path) -> None:
     flat = pd.DataFrame(score.records(table))
-    for name in ("drivers", "dimension_points"):
+    for name in ("drivers", "dimension_points", "change_drivers"):
         flat[name] = flat[name].map(json.dumps)
     flat["days_to_renewal"] = flat["days_to_renewal"].astype("Int64")
     flat.to_csv(path, index=False)

@@ -6,7 +6,7 @@ language can be chosen when the sentence is read.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ from serving.entries import Words
 _NO_DATA: Mapping[Language, str] = {"en": "no data", "de": "keine Daten"}
 _UP: Mapping[Language, str] = {"en": ", up from {was}", "de": ", zuvor {was}"}
 _DOWN: Mapping[Language, str] = {"en": ", down from {was}", "de": ", zuvor {was}"}
+
+_FROM_TO: Mapping[Language, str] = {"en": "from {was} to {now}", "de": "von {was} auf {now}"}
+_STILL: Mapping[Language, str] = {"en": "still {now}", "de": "weiterhin {now}"}
 
 
 def sentence(
@@ -66,26 +69,48 @@ def sentences(
 ) -> Words:
     """Say a metric of n accounts as `sentence` says it of one; NaN stands for unknown."""
     shown = [explain.rounded(each, metric.unit) for each in (values, goals, was)]
-    combined = np.zeros(len(values), np.int64)
+    return _distinct(shown, lambda each: _said(metric, each, language))
+
+
+def moves(
+    metric: Metric,
+    values: NDArray[np.float64],
+    was: NDArray[np.float64],
+    language: Language = "en",
+) -> Words:
+    """Say how a metric of n accounts moved; NaN stands for unknown.
+
+    Examples
+    --------
+    >>> from features import catalog
+    >>> days = catalog.metrics()["active_days_28d"]
+    >>> moves(days, np.array([3.0, 3.0]), np.array([12.0, np.nan])).texts
+    ['Active days: from 12 to 3', 'Active days: from no data to 3']
+    """
+    shown = [explain.rounded(each, metric.unit) for each in (values, was)]
+    return _distinct(shown, lambda each: _moved(metric, each, language))
+
+
+def numbers(table: pd.DataFrame, metrics: Sequence[Metric | None]) -> NDArray[np.float64]:
+    """Metrics' columns as numbers, shape (k, n); NaN for categories and what is not there."""
+    found = np.full((len(metrics), len(table)), np.nan)
+    for place, metric in enumerate(metrics):
+        if metric and metric.kind == "number" and metric.name in table:
+            found[place] = table[metric.name].to_numpy(np.float64, na_value=np.nan)
+    return found
+
+
+def _distinct(shown: Sequence[NDArray[np.float64]], say: Callable[[Any], str]) -> Words:
+    """Say each distinct combination of n shown numbers once."""
+    combined = np.zeros(len(shown[0]), np.int64)
     for each in shown:
         code, known = pd.factorize(each, use_na_sentinel=False)
-        combined = combined * len(known) + code
+        combined = combined * max(len(known), 1) + code
     code, known = pd.factorize(combined)
     first = np.full(len(known), len(code))
     np.minimum.at(first, code, np.arange(len(code)))
     distinct = zip(*(each[first].tolist() for each in shown), strict=True)
-    return Words(code, [_said(metric, each, language) for each in distinct])
-
-
-def retold(
-    entry: Mapping[str, Any], metrics: Mapping[str, Metric], language: Language
-) -> dict[str, Any]:
-    """Tell a driver in another language: its label and its sentence."""
-    metric = metrics.get(entry["metric"])
-    if metric is None:
-        return dict(entry)
-    said = sentence(metric, entry["value"], entry["goal"], entry["was"], language)
-    return {**entry, "label": metric.called(language), "sentence": said}
+    return Words(code, [say(each) for each in distinct])
 
 
 def _said(metric: Metric, shown: Sequence[float], language: Language) -> str:
@@ -96,6 +121,15 @@ def _said(metric: Metric, shown: Sequence[float], language: Language) -> str:
         return f"{metric.called(language)}: {_NO_DATA[language]}{aim}"
     said = metric.said(written(value, metric.unit, language), language)
     return f"{said}{_trend(metric, value, was, language)}{aim}"
+
+
+def _moved(metric: Metric, shown: Sequence[float], language: Language) -> str:
+    now, then = (
+        _NO_DATA[language] if math.isnan(each) else written(each, metric.unit, language)
+        for each in shown
+    )
+    words = _STILL[language] if now == then else _FROM_TO[language]
+    return f"{metric.called(language)}: {words.replace('{was}', then).replace('{now}', now)}"
 
 
 def _goal(metric: Metric, goal: float, language: Language) -> str:

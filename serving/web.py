@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from serving import explain
+from serving import explain, language
 from serving.access import Access, Caller, for_people
 from serving.api import ApiError, code_of
 from serving.audit import Audit
@@ -105,6 +105,7 @@ class _Pages:
                 f"No account {request.path_params['account_id']!r} is scored as of "
                 f"{snapshot.model['as_of']}. Accounts are scored while a contract is in force.",
             )
+        row = language.retell(row, language.of(request))
         dimensions = explain.by_dimension(row)
         self.audit.note(request, [row["account_id"]], snapshot.version)
         return self.page(

@@ -11,6 +11,7 @@ import pandas as pd
 from features import build, catalog, check, observations, settings, source
 from features.check.report import Report, counted
 from features.errors import TenureError
+from features.metric import Language
 from serving import score
 
 if TYPE_CHECKING:
@@ -67,14 +68,17 @@ class Workplace:
         return trained, tracking.log(trained, self.settings, metrics)
 
     def score(
-        self, as_of: date | None = None, version: str = "champion"
+        self, as_of: date | None = None, version: str = "champion", language: Language = "en"
     ) -> tuple[pd.DataFrame, "ModelInfo"]:
         """Score everybody, by default by the champion on the day after the source's last."""
         from training import tracking
 
         model, info = tracking.load(version)
         day = as_of or observations.scoring_day(self.source, self.settings)
-        return score.score_table(self.source, self.settings, model, str(info.version), day), info
+        table = score.score_table(
+            self.source, self.settings, model, str(info.version), day, language
+        )
+        return table, info
 
 
 def no_skill(place: Workplace, verdict: str) -> TenureError:

@@ -26,7 +26,7 @@ def use_store(patch: pytest.MonkeyPatch, uri: str) -> None:
     patch.setenv("MLFLOW_REGISTRY_URI", uri)
 
 
-@pytest.fixture(name="use_store")
+@pytest.fixture(name="use_store", scope="session")
 def _use_store() -> Callable[[pytest.MonkeyPatch, str], None]:
     """The function `use_store`, for tests."""
     return use_store

@@ -55,11 +55,11 @@ def test_in_short_health_comes_before_the_contract_and_nothing_is_hidden():
 
 
 def test_an_account_is_told_whole(scored):
-    from serving import score
+    from serving import account_text, score
 
     table, _ = scored
     row = score.records(table.head(1))[0]
-    told = explain.to_text(row, "within 90 days")
+    told = account_text.to_text(row, "within 90 days")
     assert row["account_id"] in told
     assert explain.percent(row["churn_probability"], 1) in told
     shown = [each for each in row["drivers"] if explain.direction(each["points"]) != "leaves"]

@@ -121,11 +121,3 @@ def test_many_are_told_as_one_by_one(metric, language):
             language,
         )
         assert told.texts[told.code[row]] == alone
-
-
-def test_a_driver_is_told_again_in_another_language():
-    driver = {"metric": "active_users_28d", "value": 3.0, "goal": 9.0, "was": 12.0, "points": 0.1}
-    told = sentences.retold(driver, CATALOG, "de")
-    assert told["points"] == 0.1
-    assert told["label"] == "Aktive Nutzer"
-    assert told["sentence"] == sentence(CATALOG["active_users_28d"], 3.0, 9.0, 12.0, "de")

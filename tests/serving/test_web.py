@@ -279,3 +279,19 @@ def test_all_text_stands_out_in_both_themes():
             for ground in ("paper", "card"):
                 assert contrast(theme[ink], theme[ground]) >= 4.5, (ink, ground)
         assert contrast(theme["paper"], theme["accent"]) >= 4.5
+
+
+def test_an_account_is_told_in_the_readers_language(ask, rows):
+    path = f"/accounts/{quote(rows[1]['account_id'], safe='')}"
+    german = ask("GET", path, headers={"Accept-Language": "de-DE, en;q=0.5"}).text
+    assert "letzten 28 Tage" in german
+    assert ask("GET", path + "?lang=de").text == german
+    english = ask("GET", path, headers={"Accept-Language": "fr"}).text
+    assert "letzten 28 Tage" not in english
+
+
+def test_the_page_of_an_account_tells_what_changed(ask, rows):
+    row = next(row for row in rows[1:] if row["probability_change"])
+    html = ask("GET", f"/accounts/{quote(row['account_id'], safe='')}").text
+    told = [each for each in row["change_drivers"] if explain.direction(each["points"]) != "leaves"]
+    assert all(str(escape(each["sentence"])) in html for each in told)
