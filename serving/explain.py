@@ -60,6 +60,10 @@ def rounded(values: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
 
     Shares and changes come as per cent.
     """
+    return _rounded(values, unit) + 0.0  # so that -0 is 0
+
+
+def _rounded(values: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
     if unit == "share":
         shown = 100 * values
         near = np.where((shown > 0) & (shown < 0.5), 0.1, np.rint(shown))
