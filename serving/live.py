@@ -19,7 +19,7 @@ from serving.predict import Predictor
 
 POLL_SECONDS = 3.0
 """Between two looks at who is champion."""
-RETRY_SECONDS = 30.0
+RETRY_SECONDS = 15.0
 """After scores could not be computed: trying costs time, and the log would fill."""
 REFRESH_SECONDS = 3600.0
 """After so long the source is read again: its tables grow under a service that runs for weeks."""

@@ -273,7 +273,7 @@ def _client() -> "MlflowClient":
     import mlflow
 
     for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is raised, too
     uri = store_uri()
     if file := _sqlite_file(uri):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -404,15 +404,27 @@ def _find(reference: str | int) -> "ModelVersion":
 def _alias(client: "MlflowClient", alias: str) -> "ModelVersion | None":
     try:
         return client.get_model_version_by_alias(NAME, alias)
-    except _mlflow_error():
+    except _mlflow_error() as error:
+        _check_absent(error)
         return None
 
 
 def _numbered(client: "MlflowClient", version: str) -> "ModelVersion | None":
     try:
         return client.get_model_version(NAME, version)
-    except _mlflow_error():
+    except _mlflow_error() as error:
+        _check_absent(error)
         return None
+
+
+def _check_absent(error: Exception) -> None:
+    """Take "there is none" for an answer, and nothing else: a locked store is not an empty one."""
+    absent = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+    if getattr(error, "error_code", "") not in absent:
+        raise TenureError(
+            f"{_told(store_uri())} cannot be asked just now.",
+            "See that it runs, may be read, and is locked by nobody.",
+        ) from error
 
 
 def _mlflow_error() -> type[Exception]:
