@@ -121,6 +121,17 @@ def _rights(lefts: Sequence[Collection[int]]) -> Floats:
     return rights
 
 
+def ranges(text: str) -> list[tuple[float, float] | None]:
+    """Least and most of each feature that was learned from; None of categories and empty ones."""
+    told = next(line for line in text.splitlines() if line.startswith("feature_infos="))
+    ends = [info.strip("[]").split(":") for info in told.partition("=")[2].split()]
+    numeric = [info.startswith("[") for info in told.partition("=")[2].split()]
+    return [
+        (float(each[0]), float(each[1])) if is_number else None
+        for each, is_number in zip(ends, numeric, strict=True)
+    ]
+
+
 def read(text: str) -> list[dict[str, NDArray[Any]]]:
     """Each tree's arrays, as LightGBM's text format v4 names them."""
     header, *trees = text.split("\nend of trees")[0].split("\nTree=")
