@@ -128,4 +128,7 @@ def _ramps(
     free = learned == "metrics"
     best = ramp.fit(problem)
     rng = np.random.default_rng(seed)
-    return best, [ramp.refit(problem, best, account, rng, ramps=free) for _ in range(refits)]
+    return best, [
+        ramp.refit(replace(problem, penalties=held), best, account, rng, ramps=free)
+        for held in spreads.drawn(problem, best, rng, refits)
+    ]

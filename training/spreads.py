@@ -78,6 +78,21 @@ def near(problem: Problem, found: Ramps) -> Likelihood:
 
 def best(problem: Problem, likelihood: Likelihood) -> Penalties:
     """Spreads of highest marginal likelihood."""
+    evidence = compared(problem, likelihood)
+    return max(evidence, key=lambda held: evidence[held])
+
+
+def drawn(problem: Problem, found: Ramps, rng: np.random.Generator, size: int) -> list[Penalties]:
+    """Spreads drawn in proportion to their marginal likelihood: nobody knows them exactly."""
+    evidence = compared(problem, near(problem, found))
+    told = np.array(list(evidence.values()))
+    share = np.exp(told - told.max())
+    choices = rng.choice(len(told), size=size, p=share / share.sum())
+    return [list(evidence)[choice] for choice in choices]
+
+
+def compared(problem: Problem, likelihood: Likelihood) -> dict[Penalties, float]:
+    """Logarithm of the marginal likelihood of all spreads, up to a constant."""
     evidence = {}
     for metric, dimension, missing in product(METRIC, DIMENSION, MISSING):
         if problem.tied and dimension:
@@ -85,9 +100,9 @@ def best(problem: Problem, likelihood: Likelihood) -> Penalties:
         held = replace(
             problem.penalties, metric=metric, dimension=dimension, missing=1 / missing**2
         )
-        evidence[held] = _evidence(replace(problem, penalties=held), likelihood)
-    found = max(evidence, key=lambda held: evidence[held])
-    return replace(found, metric=BOUNDED * found.metric, dimension=BOUNDED * found.dimension)
+        bounded = replace(held, metric=BOUNDED * metric, dimension=BOUNDED * dimension)
+        evidence[bounded] = _evidence(replace(problem, penalties=held), likelihood)
+    return evidence
 
 
 def _evidence(problem: Problem, likelihood: Likelihood) -> float:
