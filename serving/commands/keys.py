@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from serving.commands.options import Config
 from serving.keys import Scope
 from serving.terminal import say, then
 
@@ -15,10 +16,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Config = Annotated[
-    Path | None,
-    typer.Option(help="Settings; by default ./tenure.toml if there is one.", show_default=False),
-]
 Name = Annotated[str, typer.Argument(help="The tool or person that uses it.")]
 
 
