@@ -122,6 +122,23 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class HealthSettings:
+    """How health is told today, before anything was learned.
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Of metrics or dimensions, in any unit; those not named count nothing today. Empty: none are
+        in use.
+    goals : mapping of str to float, or to a mapping of segment to float
+        From where on a metric is healthy, in its unit; "all" stands for any other segment.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=dict)
+    goals: Mapping[str, float | Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ServingSettings:
     """How the service answers.
 
@@ -151,6 +168,7 @@ class Settings:
     metrics: MetricSettings = MetricSettings()
     observations: ObservationSettings = ObservationSettings()
     training: TrainingSettings = TrainingSettings()
+    health_present: HealthSettings = HealthSettings()
     serving: ServingSettings = ServingSettings()
 
 
@@ -194,7 +212,16 @@ def load(path: Path | None = None) -> Settings:
 
 
 def _settings(said: dict[str, Any], folder: Path, faults: list[str]) -> Settings:
-    sections = ("source", "tables", "checks", "metrics", "observations", "training", "serving")
+    sections = (
+        "source",
+        "tables",
+        "checks",
+        "metrics",
+        "observations",
+        "training",
+        "health_score",
+        "serving",
+    )
     for key in said.keys() - set(sections):
         faults.append(f"unknown section [{key}].{did_you_mean(key, sections)}")
     metrics = _fill(MetricSettings, said.get("metrics", {}), "metrics", faults)
@@ -207,8 +234,36 @@ def _settings(said: dict[str, Any], folder: Path, faults: list[str]) -> Settings
             ObservationSettings, said.get("observations", {}), "observations", faults
         ),
         training=_fill(TrainingSettings, said.get("training", {}), "training", faults),
+        health_present=_present(said.get("health_score", {}), faults),
         serving=_serving(said.get("serving", {}), folder, faults),
     )
+
+
+def _present(said: Any, faults: list[str]) -> HealthSettings:
+    """Read [health_score.present]; whether its names are metrics is checked when it is used."""
+    if not isinstance(said, dict) or said.keys() - {"present"}:
+        faults.append("[health_score] holds one section only: [health_score.present].")
+        return HealthSettings()
+    present = said.get("present", {})
+    if not isinstance(present, dict) or present.keys() - {"weights", "goals"}:
+        faults.append("[health_score.present] holds weights and goals, and nothing else.")
+        return HealthSettings()
+    for name, value in present.items():
+        _check_numbers(name, value, faults)
+    return HealthSettings(present.get("weights", {}), present.get("goals", {}))
+
+
+def _check_numbers(name: str, said: Any, faults: list[str]) -> None:
+    where = f"health_score.present.{name}"
+    if not isinstance(said, dict):
+        faults.append(f"[{where}] must be a section of metrics and numbers.")
+        return
+    for metric, value in said.items():
+        by_segment = isinstance(value, dict) and name == "goals"
+        values = list(value.values()) if by_segment else [value]
+        if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+            wanted = "a number, or numbers by segment" if name == "goals" else "a number"
+            faults.append(f"[{where}] {metric} = {value!r}: must be {wanted}.")
 
 
 def _serving(said: Any, folder: Path, faults: list[str]) -> ServingSettings:

@@ -11,6 +11,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "head": "{name} ({id}), as of {as_of}, model version {version}",
         "risk": "Risk of leaving {ahead}: {risk} (between {low} and {high})",
+        "health": "Health: {health}",
         "renewal": "Renewal: {renewal}",
         "arr": "ARR at risk: {at_risk} of {arr}",
         "coverage": "Known: {coverage} of what the model goes by",
@@ -26,6 +27,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
     "de": {
         "head": "{name} ({id}), Stand {as_of}, Modellversion {version}",
         "risk": "Kündigungsrisiko {ahead}: {risk} (zwischen {low} und {high})",
+        "health": "Gesundheit: {health}",
         "renewal": "Verlängerung: {renewal}",
         "arr": "ARR im Risiko: {at_risk} von {arr}",
         "coverage": "Bekannt: {coverage} dessen, wonach das Modell urteilt",
@@ -68,12 +70,16 @@ def to_text(record: Record, ahead: str, language: Language = "en") -> str:
         "risk": percent(record["churn_probability"]),
         "low": percent(record["probability_low"]),
         "high": percent(record["probability_high"]),
+        "health": _health(record, language),
         "renewal": _renewal(record, language),
         "at_risk": _local(explain.money(record["arr_at_risk"]), language),
         "arr": _local(explain.money(record["arr"]), language),
         "coverage": percent(record["coverage"], 0),
     }
-    lines = [words[name].format(**head) for name in ("head", "risk", "renewal", "arr", "coverage")]
+    lines = [
+        words[name].format(**head)
+        for name in ("head", "risk", "health", "renewal", "arr", "coverage")
+    ]
     lines.insert(1, "")
     lines += ["", words["drivers"], ""]
     lines.append(f"{percent(record['base_probability']):>8}  {words['base']}")
@@ -107,6 +113,20 @@ def _changed(record: Record, language: Language) -> list[str]:
     if direction(rest) != "leaves":
         told.append(f"{'':10}{_points(rest, language):>6}  {words['rest']}")
     return [words["change"].format(change=_points(change, language)), "", *told]
+
+
+_BANDS: Mapping[str, str] = {"healthy": "gesund", "watch": "beobachten", "at risk": "gefährdet"}
+
+
+def _health(record: Record, language: Language) -> str:
+    if language == "en":
+        return explain.health(record)
+    if record["health"] is None:
+        return "nicht bekannt"
+    said = f"{record['health']:.0f} von 100, {_BANDS[record['band']]}"
+    if record["health_change"] is None:
+        return said
+    return f"{said}, {record['health_change']:+.0f} seit dem vorigen Blick"
 
 
 def _renewal(record: Record, language: Language) -> str:

@@ -120,6 +120,9 @@ class Account(_Form):
     probability_change: Annotated[float, Field(ge=-1, le=1)] | None = Field(
         description="Since the previous as_of; null for accounts that were not scored then"
     )
+    health: Annotated[float, Field(ge=0, le=100)] | None
+    band: Literal["healthy", "watch", "at risk"] | None
+    health_change: float | None = Field(description="Since the previous as_of; null where unknown")
     arr: float | None
     renewal_date: date | None = Field(strict=False, description="null while the contract is open")
     days_to_renewal: int | None

@@ -28,7 +28,7 @@ FEW = 8
 """Observations that are scored at once; more go to a thread, so that others need not wait."""
 
 _JSON = "application/json"
-_QUERY = ("q", "segment", "csm", "sort", "limit", "cursor")
+_QUERY = ("q", "segment", "csm", "band", "sort", "limit", "cursor")
 
 
 class Api:

@@ -278,6 +278,39 @@ def renewal(record: Record) -> str:
     return f"{record['renewal_date']} (in {quantity(record['days_to_renewal'], 'days')})"
 
 
+def health(record: Record) -> str:
+    """Say how healthy an account is, and how that has moved.
+
+    Examples
+    --------
+    >>> health({"health": 61.6, "band": "watch", "health_change": -4.2})
+    '62 of 100, watch, down 4 since the previous look'
+    >>> health({"health": 61.6, "band": "watch", "health_change": None})
+    '62 of 100, watch'
+    >>> health({"health": None, "band": None, "health_change": None})
+    'not known'
+    """
+    if record["health"] is None:
+        return "not known"
+    said = f"{record['health']:.0f} of 100, {record['band']}"
+    if record["health_change"] is None:
+        return said
+    return f"{said}, {health_moved(record['health_change'])} since the previous look"
+
+
+def health_moved(change: float) -> str:
+    """Say by how much health has moved.
+
+    Examples
+    --------
+    >>> health_moved(-4.2), health_moved(0.3), health_moved(12.0)
+    ('down 4', 'unchanged', 'up 12')
+    """
+    if abs(change) < 0.5:
+        return "unchanged"
+    return f"{'up' if change > 0 else 'down'} {abs(change):.0f}"
+
+
 def money(amount: float | None) -> str:
     """Write an amount of the company's own currency.
 

@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 from serving import api
 from serving.api import MOST_ACCOUNTS
 from serving.keys import SCOPES
-from serving.wish import LONGEST, SORTS
+from serving.wish import BANDS, LONGEST, SORTS
 
 CURSOR = "^[A-Za-z0-9_-]{1,400}$"
 
@@ -132,6 +132,7 @@ def _accounts() -> dict[str, Any]:
         _query("q", "Part of a name or id", text),
         _query("segment", "Only this segment", text),
         _query("csm", "Only this CSM's accounts", text),
+        _query("band", "Only this band", {"type": "string", "enum": list(BANDS)}),
         _query("sort", "Order", {"type": "string", "enum": list(SORTS), "default": "risk"}),
         _query(
             "limit",

@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features import build, catalog, observations
+from features import build, catalog
+from features.errors import TenureError
 from features.metric import CONTEXT, DIMENSIONS, Language, Metric
 from features.settings import Settings
 from features.source import Source
 from serving import change, drivers
+from serving import standing as standings
 from serving.change import Earlier, Judged
 from serving.entries import Entry
 
 if TYPE_CHECKING:
     from training.churn_model import ChurnModel
+    from training.health import Health
 
 LABELS = ("name", "segment", "csm")
 """What people call and sort accounts by; empty where the source does not say."""
@@ -37,6 +40,7 @@ def score_table(
     source: Source,
     settings: Settings,
     model: "ChurnModel",
+    health: "Health",
     version: str,
     as_of: date,
     language: Language = "en",
@@ -45,24 +49,35 @@ def score_table(
 
     Returns
     -------
-    DataFrame of shape (accounts, 20)
+    DataFrame of shape (accounts, 23)
         By falling churn_probability: account_id, as_of, name, segment, csm, churn_probability,
-        probability_low, probability_high, probability_change (since the previous as_of), arr (per
-        year), renewal_date, days_to_renewal, arr_at_risk, coverage (0-1), drivers (list of dicts
-        by absolute points), dimension_points (dict), change_drivers (list of dicts, see
-        `serving.change`), base_probability, model_version, scored_at (UTC).
+        probability_low, probability_high, probability_change (since the previous as_of), health
+        (0-100), band, health_change, arr (per year), renewal_date, days_to_renewal, arr_at_risk,
+        coverage (0-1), drivers (list of dicts by absolute points), dimension_points (dict),
+        change_drivers (list of dicts, see `serving.change`), base_probability, model_version,
+        scored_at (UTC).
     """
-    before = observations.day_before(as_of, settings.observations.every)
-    features = build.feature_table(source, settings, [before, as_of])
-    now = features["as_of"] == pd.Timestamp(as_of)
+    days = standings.looks(as_of, settings.observations.every)
+    features = build.feature_table(source, settings, days)
+    now, before = (
+        features[features["as_of"] == pd.Timestamp(day)].reset_index(drop=True)
+        for day in (as_of, days[-2])
+    )
+    if now.empty:
+        raise TenureError(
+            f"No account has a contract in force on {as_of:%Y-%m-%d}.",
+            "Give a day on which contracts run with --as-of.",
+        )
     scored = score(
-        features[now],
+        now,
         model,
         catalog.metrics(settings),
         version,
         datetime.now(UTC),
-        Earlier(features[~now]),
+        Earlier(before),
         language,
+        health,
+        standings.standing(features, health, days),
     )
     return _labelled(scored, source.tables["accounts"].to_pandas())
 
@@ -75,6 +90,8 @@ def score(
     scored_at: datetime,
     earlier: Earlier | None = None,
     language: Language = "en",
+    health: "Health | None" = None,
+    standing: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Score a feature table.
 
@@ -94,33 +111,43 @@ def score(
         The accounts at the previous as_of; without it no change is told.
     language : {"en", "de"}
         Of the sentences.
+    health : Health, optional
+        Tells goals, and what moved health.
+    standing : DataFrame indexed by account_id, optional
+        health, band and health_change (see `serving.standing`).
 
     Returns
     -------
-    DataFrame of shape (n, 17)
+    DataFrame of shape (n, 20)
         The score table without the labels that only the accounts table knows.
     """
+    by_health = health.score if health else None
+    goals = health.goals(features) if health else None
+    lost = by_health.contributions(features) if by_health else None
     features = _read_by(model, features)
     earlier = earlier or Earlier(features.head(0))
     explained = model.explain(features)
     points, probability = explained.points, explained.probability
     used = features[list(points.columns)]
     changed = change.explain(
-        features, Judged(explained), earlier, model, metrics, language=language
+        features, Judged(explained, lost), earlier, model, metrics, by_health, language
     )
     told = drivers.drivers(
-        used, points, metrics, before=earlier.of(features["account_id"])[0], language=language
+        used, points, metrics, goals, earlier.of(features["account_id"])[0], language
     )
+    account_id = features["account_id"].astype(str)
+    stands = standings.unknown(account_id) if standing is None else standing.loc[account_id]
     days = _column(features, "days_to_renewal")
     arr = _column(features, "arr")
     table = pd.DataFrame(
         {
-            "account_id": features["account_id"].astype(str),
+            "account_id": account_id,
             "as_of": features["as_of"],
             "churn_probability": probability,
             "probability_low": explained.low,
             "probability_high": explained.high,
             "probability_change": changed["probability_change"],
+            **{name: stands[name].to_numpy() for name in standings.COLUMNS},
             "arr": arr,
             "renewal_date": features["as_of"] + pd.to_timedelta(days, unit="D"),
             "days_to_renewal": days,

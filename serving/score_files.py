@@ -56,7 +56,7 @@ def _to_parquet(table: pd.DataFrame, path: Path) -> None:
             {name: pa.float64() for name in table["dimension_points"].iloc[0]}
         ),
         "scored_at": pa.timestamp("us", tz="UTC"),
-        **dict.fromkeys(("account_id", *score.LABELS, "model_version"), pa.string()),
+        **dict.fromkeys(("account_id", *score.LABELS, "band", "model_version"), pa.string()),
     }
     columns = {
         name: entries.to_arrow(table[name].tolist())

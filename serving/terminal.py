@@ -59,7 +59,8 @@ def accounts(rows: Sequence[Mapping[str, Any]]) -> str:
         head = (
             f"{explain.percent(row['churn_probability']):>5}  {row['name'] or row['account_id']}"
             f" ({row['account_id']}), range {explain.percent(row['probability_low'])}"
-            f" to {explain.percent(row['probability_high'])}, renewal {explain.renewal(row)},"
+            f" to {explain.percent(row['probability_high'])}, health {explain.health(row)},"
+            f" renewal {explain.renewal(row)},"
             f" ARR at risk {explain.money(row['arr_at_risk'])} of {explain.money(row['arr'])}"
         )
         blocks.append("\n".join([head, *told]))

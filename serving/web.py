@@ -24,7 +24,7 @@ from serving.explain import Record
 from serving.guard import defect
 from serving.live import Live, NotReadyError
 from serving.login import Login
-from serving.wish import Wish
+from serving.wish import BANDS, Wish
 
 HERE = Path(__file__).parent
 PAGE_ROWS = 50
@@ -88,6 +88,7 @@ class _Pages:
             totals=totals(chosen),
             segments=_values(snapshot.rows, "segment"),
             csms=_values(snapshot.rows, "csm"),
+            bands=[band for band in BANDS if any(row["band"] == band for row in snapshot.rows)],
             earlier=wish.query(**{"from": max(start - PAGE_ROWS, 0)}) if start else None,
             later=wish.query(**{"from": start + PAGE_ROWS})
             if start + PAGE_ROWS < len(chosen)
@@ -202,12 +203,14 @@ def _templates() -> Environment:
         "direction": explain.direction,
         "money": explain.money,
         "dimension": explain.dimension_label,
+        "moved": explain.health_moved,
         "day": _day,
         "url": lambda account_id: "/accounts/" + quote(account_id, safe=""),
     }
     environment.globals |= {
         "in_short": explain.in_short,
         "quantity": explain.quantity,
+        "stands_well": explain.stands_well,
     }
     return environment
 

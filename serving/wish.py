@@ -8,8 +8,11 @@ from urllib.parse import urlencode
 from serving.api import ApiError
 from serving.explain import Record
 
+BANDS = ("healthy", "watch", "at risk")
+
 SORTS: Mapping[str, Callable[[Record], Any]] = {
     "risk": lambda row: -row["churn_probability"],
+    "health": lambda row: 101.0 if row["health"] is None else row["health"],
     "arr": lambda row: -(row["arr_at_risk"] or 0.0),
     "renewal": lambda row: row["renewal_date"] or "9999",
 }
@@ -27,6 +30,7 @@ class Wish:
     q: str = ""
     segment: str = ""
     csm: str = ""
+    band: str = ""
     sort: str = "risk"
 
     @classmethod
@@ -36,13 +40,15 @@ class Wish:
         Raises
         ------
         ApiError
-            Where a name is too long, or the order none of `SORTS`.
+            Where a name is too long, the order none of `SORTS`, or the band none of `BANDS`.
         """
-        told = {name: query.get(name, "") for name in ("q", "segment", "csm")}
+        told = {name: query.get(name, "") for name in ("q", "segment", "csm", "band")}
         if long := [name for name, text in told.items() if len(text) > LONGEST]:
             raise ApiError(
                 400, "invalid_request", f"{long[0]} must have at most {LONGEST} characters."
             )
+        if told["band"] not in ("", *BANDS):
+            raise ApiError(400, "invalid_request", f"band must be one of {', '.join(BANDS)}.")
         sort = query.get("sort", "risk")
         if sort not in SORTS:
             raise ApiError(
@@ -65,4 +71,5 @@ class Wish:
             self.q.strip().casefold() in text
             and self.segment in ("", row["segment"])
             and self.csm in ("", row["csm"])
+            and self.band in ("", row["band"])
         )

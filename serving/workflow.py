@@ -74,9 +74,10 @@ class Workplace:
         from training import tracking
 
         model, info = tracking.load(version)
+        health = tracking.load_health(info.version)
         day = as_of or observations.scoring_day(self.source, self.settings)
         table = score.score_table(
-            self.source, self.settings, model, str(info.version), day, language
+            self.source, self.settings, model, health, str(info.version), day, language
         )
         return table, info
 

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from features.errors import TenureError
 from features.metric import CONTEXT, Metric
 from features.settings import ObservationSettings, Settings
-from training import evaluate, leaks
+from training import evaluate, health_backtest, leaks
+from training.bands import Bands
 from training.churn_model import Calibration, ChurnModel, Track, choose_trees, quiet
+from training.health import Health
+from training.health_score import HealthScore
 from training.split import Fold, rolling_origin
 
 FEWEST_CHURNED = 30
@@ -35,6 +38,8 @@ class Trained:
     ----------
     model : ChurnModel
         Learned from every row with an outcome, calibrated on the backtest.
+    health : Health
+        Learned from the same rows, its bands cut on the backtest.
     backtest : DataFrame
         One row per observation that was predicted before its time; see `evaluate`.
     summary : dict
@@ -46,6 +51,7 @@ class Trained:
     """
 
     model: ChurnModel
+    health: Health
     backtest: pd.DataFrame
     summary: dict[str, Any]
     importance: pd.DataFrame
@@ -98,6 +104,7 @@ def train(
         predicted.append(block)
     out_of_time = pd.concat(predicted, ignore_index=True)
     backtest = _calibrated_in_time(out_of_time, folds, embargo_days)
+    health, backtest = _health(table, backtest, folds, metrics, settings)
 
     model = replace(
         _fit(table, metrics, trees, seed),
@@ -118,12 +125,13 @@ def train(
         "trees": trees,
         "features": len(model.features),
         "calibration": asdict(model.calibration),
+        "health_score": health_backtest.summary(backtest, health, seed),
         "leaks": [asdict(leak) for leak in leaks.find(table, used)],
         "leak_checks": list(leaks.CHECKS),
         "top_metrics": importance.head(10).to_dict("records"),
     }
     example = table.tail(EXAMPLE_ROWS)[[feature.name for feature in model.features]]
-    return Trained(model, backtest, summary, importance, example)
+    return Trained(model, health, backtest, summary, importance, example)
 
 
 def embargo(observations: ObservationSettings) -> int:
@@ -133,6 +141,25 @@ def embargo(observations: ObservationSettings) -> int:
 
 def _fit(rows: pd.DataFrame, metrics: Mapping[str, Metric], trees: int, seed: int) -> ChurnModel:
     return ChurnModel.fit(rows, rows["churned"], rows["weight"], metrics, trees, seed)
+
+
+def _health(
+    table: pd.DataFrame,
+    backtest: pd.DataFrame,
+    folds: list[Fold],
+    metrics: Mapping[str, Metric],
+    settings: Settings,
+) -> tuple[Health, pd.DataFrame]:
+    """Learn the health score from all rows, and its bands from what it told out of time."""
+    today: dict[str, Any] = {
+        "present_weights": settings.health_present.weights,
+        "present_goals": settings.health_present.goals,
+        "seed": settings.training.seed,
+    }
+    told = health_backtest.told_before(table, folds, metrics, **today)
+    backtest = backtest.merge(told, on=["account_id", "as_of"], how="left", validate="1:1")
+    score = HealthScore.fit(table, table["churned"], table["weight"], metrics, **today)
+    return Health(score, Bands.learn(backtest)), backtest
 
 
 def _contract_score(

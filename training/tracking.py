@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from features.metric import Metric
     from features.settings import Settings
     from training.churn_model import ChurnModel
+    from training.health import Health
     from training.pipeline import Trained
 
 NAME = "tenure"
@@ -150,13 +151,16 @@ def load(reference: str | int = CHAMPION) -> "tuple[ChurnModel, ModelInfo]":
         If there is no such version, or its files are gone.
     """
     found = _find(reference)
-    from mlflow.models import Model
-
     from training.churn_model import ChurnModel
 
-    folder = _download(found, artifact_uri=f"models:/{NAME}/{found.version}")
-    flavor = Model.load(str(folder)).flavors["python_function"]
-    return ChurnModel.load(folder / flavor["data"]), _info(found)
+    return ChurnModel.load(_model_folder(found)), _info(found)
+
+
+def load_health(reference: str | int = CHAMPION) -> "Health":
+    """Fetch the health score and bands of a version; raises as `load` does."""
+    from training.health import Health
+
+    return Health.load(_model_folder(_find(reference)))
 
 
 def version(reference: str | int = CHAMPION) -> int:
@@ -349,6 +353,7 @@ def _log_model(trained: "Trained") -> "LoggedModel":
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "churn_model"
         trained.model.save(path)
+        trained.health.save(path)
         logged = mlflow.pyfunc.log_model(
             name="model",
             input_example=trained.example,
@@ -449,6 +454,14 @@ def _backtest(found: "ModelVersion") -> pd.DataFrame:
 
 def _artifact(found: "ModelVersion", name: str) -> Path:
     return _download(found, run_id=found.run_id, artifact_path=name)
+
+
+def _model_folder(found: "ModelVersion") -> Path:
+    """Local folder with everything that a version consists of."""
+    from mlflow.models import Model
+
+    folder = _download(found, artifact_uri=f"models:/{NAME}/{found.version}")
+    return folder / str(Model.load(str(folder)).flavors["python_function"]["data"])
 
 
 def _download(found: "ModelVersion", **what: str | None) -> Path:

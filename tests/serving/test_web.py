@@ -140,7 +140,7 @@ def test_an_unknown_order_is_refused(ask):
     assert ask("GET", "/?sort=name").status_code == 400
     answer = ask("GET", "/v1/accounts?sort=name")
     assert answer.status_code == 400
-    assert "risk, arr, renewal" in answer.json()["error"]["message"]
+    assert "risk, health, arr, renewal" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("cursor", ["-1", "x", "1e3", "99999999999999999999", "²", "W10", "bnVsbA"])

@@ -1,0 +1,129 @@
+"""The health score out of time: what it told before, beside what the model told."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import TenureError
+from features.metric import Metric
+from training import bands, evaluate
+from training.health import Health
+from training.health_score import HealthScore
+from training.split import Fold
+
+INTERACTIONS_FROM = 0.01
+"""AUC lost by simplicity from which it is told what the score does not see."""
+
+Array = NDArray[np.float64]
+
+
+def told_before(
+    table: pd.DataFrame, folds: Sequence[Fold], metrics: Mapping[str, Metric], **today: Any
+) -> pd.DataFrame:
+    """Health of the judged rows, each by a score that knew only what came before.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Training table.
+    folds : sequence of Fold
+        All of the backtest; the first only warms up.
+    metrics : mapping of name to Metric
+    **today
+        `present_weights`, `present_goals` and `seed` of `HealthScore.fit`.
+
+    Returns
+    -------
+    DataFrame
+        account_id, as_of, health, and scorecard_probability: churn among those due, null where too
+        few had churned to learn it.
+    """
+    return pd.concat([_told(table, fold, metrics, today) for fold in folds[1:]], ignore_index=True)
+
+
+def _told(
+    table: pd.DataFrame, fold: Fold, metrics: Mapping[str, Metric], today: Mapping[str, Any]
+) -> pd.DataFrame:
+    before, block = table[fold.train_mask], table[fold.test_mask]
+    keys = block[["account_id", "as_of"]]
+    try:
+        score = HealthScore.fit(
+            before, before["churned"], before["weight"], metrics, refits=0, **today
+        )
+    except TenureError:
+        # too little was known so early; later blocks are judged
+        return keys.assign(health=np.nan, scorecard_probability=np.nan)
+    risk = np.nan if score.learned == "nothing" else score.risk(block)
+    return keys.assign(health=score.score(block)["health"], scorecard_probability=risk)
+
+
+def summary(backtest: pd.DataFrame, health: Health, seed: int) -> dict[str, Any]:
+    """What the health score is worth beside the model, among renewals due; ready for JSON.
+
+    Parameters
+    ----------
+    backtest : DataFrame
+        With health and scorecard_probability.
+    health : Health
+    seed : int
+
+    Returns
+    -------
+    dict
+        learned, accounts, churned; `scorecard` and `model`, each with auc, calibration_error and
+        log_loss; auc_lost (the model's less the scorecard's) with auc_lost_low and auc_lost_high,
+        95 %; observations; bands; audit (records).
+    """
+    labelled = backtest.assign(band=bands.assign(backtest, health.bands.cuts))
+    return {
+        "learned": health.score.learned,
+        "accounts": health.score.accounts,
+        "churned": health.score.churned,
+        **_beside(backtest, seed),
+        "bands": health.bands.as_dict(),
+        "audit": bands.audit(labelled).to_dict("records"),
+    }
+
+
+def _beside(backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Scorecard and model on the same rows: due, and judged by both."""
+    rows = backtest[backtest["due"] & backtest["scorecard_probability"].notna()]
+    nothing = {"observations": len(rows), "scorecard": None, "model": None}
+    if rows["churned"].nunique() < 2:
+        return {**nothing, "auc_lost": None, "auc_lost_low": None, "auc_lost_high": None}
+    weight = rows["weight"].to_numpy(np.float64)
+    drawn = evaluate.draw_figures(rows, _lost, seed=seed)["auc_lost"]
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return {
+        **nothing,
+        "scorecard": _figures(rows, "scorecard_probability", weight),
+        "model": _figures(rows, "probability", weight),
+        "auc_lost": float(_lost(rows, weight[:, None])["auc_lost"][0]),
+        "auc_lost_low": float(low),
+        "auc_lost_high": float(high),
+    }
+
+
+def _lost(rows: pd.DataFrame, weights: Array) -> dict[str, Array]:
+    simple, model = (
+        evaluate.Ranked.of(
+            rows[name].to_numpy(np.float64), rows["churned"].to_numpy(np.float64), weights
+        ).auc()
+        for name in ("scorecard_probability", "probability")
+    )
+    return {"auc_lost": model - simple}
+
+
+def _figures(rows: pd.DataFrame, name: str, weight: Array) -> dict[str, float]:
+    p, y = rows[name].to_numpy(np.float64), rows["churned"].to_numpy(np.float64)
+    error = evaluate.calibration_error(p, y, weight, weight[:, None])[0]
+    sure = np.clip(p, 1e-12, 1 - 1e-12)
+    loss = -np.average(y * np.log(sure) + (1 - y) * np.log1p(-sure), weights=weight)
+    return {
+        "auc": evaluate.auc(p, y, weight),
+        "calibration_error": float(error),
+        "log_loss": float(loss),
+    }
