@@ -37,6 +37,8 @@ FEWEST_LEAVERS = 20
 """Leavers with a known health, below which no cut is learned."""
 FEWEST_AT_RISK = 10
 """Leavers that a band must hold for its churn rate to count."""
+SURE = 1.28
+"""Standard errors by which a promise must be kept where it is learned: 90 %, one-sided."""
 USUAL_AT_RISK, USUAL_BELOW = 0.1, 0.4
 """Shares of accounts at risk, and below healthy, where nothing can be learned."""
 MARGINS = (1.0, 10.0)
@@ -229,7 +231,8 @@ def _cuts(known: pd.DataFrame) -> Cuts:
         low, high = np.quantile(health, [USUAL_AT_RISK, USUAL_BELOW]) if len(health) else (40, 70)
         return Cuts(float(low), float(high), _margin(known))
     least, most = np.quantile(health, [1 - MOST_HEALTHY, 1 - LEAST_HEALTHY])
-    healthy_from = float(np.clip(np.quantile(left, LEAVERS_BELOW) + 1e-9, least, most))
+    wanted = LEAVERS_BELOW + SURE * np.sqrt(LEAVERS_BELOW * (1 - LEAVERS_BELOW) / len(left))
+    healthy_from = float(np.clip(np.quantile(left, min(wanted, 1.0)) + 1e-9, least, most))
     return Cuts(min(_risky_below(told, health), healthy_from), healthy_from, _margin(known))
 
 
@@ -237,8 +240,10 @@ def _risky_below(told: pd.DataFrame, health: Floats) -> float:
     """Highest cut below which three times as many leave; else the lowest tenth."""
     ordered = told.sort_values("health", kind="stable")
     left = ordered["churned"].cumsum().to_numpy()
-    rate = left / np.arange(1, len(ordered) + 1)
-    fits = (rate >= TIMES_BASE * ordered["churned"].mean()) & (left >= FEWEST_AT_RISK)
+    below = np.arange(1, len(ordered) + 1)
+    rate = left / below
+    surely = rate - SURE * np.sqrt(rate * (1 - rate) / below)
+    fits = (surely >= TIMES_BASE * ordered["churned"].mean()) & (left >= FEWEST_AT_RISK)
     if not fits.any():
         return float(np.quantile(health, USUAL_AT_RISK))
     return float(ordered["health"].iloc[np.flatnonzero(fits)[-1]]) + 1e-9

@@ -448,6 +448,11 @@ def _info(found: "ModelVersion") -> ModelInfo:
     )
 
 
+def backtest(reference: str | int = CHAMPION) -> pd.DataFrame:
+    """Every observation that a version predicted before its time; raises as `load` does."""
+    return _backtest(_find(reference))
+
+
 def _backtest(found: "ModelVersion") -> pd.DataFrame:
     return pd.read_parquet(_artifact(found, "backtest.parquet"))
 

@@ -19,7 +19,13 @@ HOSTILE = "<script>alert('x')</script> & Söhne"
 
 def fake(account_id: str, **more: object) -> dict[str, object]:
     row = {"account_id": account_id, "name": None, "segment": "mid", "csm": None}
-    row |= {"churn_probability": 0.1, "arr_at_risk": 1.0, "renewal_date": "2026-01-01"}
+    row |= {
+        "band": "watch",
+        "health": 50.0,
+        "churn_probability": 0.1,
+        "arr_at_risk": 1.0,
+        "renewal_date": "2026-01-01",
+    }
     return row | more
 
 
@@ -238,6 +244,8 @@ def test_a_wish_filters_and_sorts():
     assert ids(sort="renewal") == "321"
     assert ids(segment="mid") == "12"
     assert ids(csm="Ana") == "2"
+    assert ids(band="watch") == "123"
+    assert ids(band="healthy") == ""
     assert ids(q=" aCM ") == "1"
     assert ids(q="3", segment="mid") == ""
 

@@ -205,7 +205,9 @@ def test_killed_half_way_leaves_the_registry_as_it_was(
         "from features.settings import Settings\n"
         "model, info = tracking.load()\n"
         "table = pd.DataFrame({f.name: [None] for f in model.features})\n"
-        "trained = pipeline.Trained(model, table, info.summary, table, table.astype(object))\n"
+        "health = tracking.load_health()\n"
+        "frames = table, info.summary, table, table.astype(object)\n"
+        "trained = pipeline.Trained(model, health, *frames)\n"
         "tracking._register = lambda *_: os._exit(9)\n"
         "tracking.log(trained, Settings(), {})\n"
     )
