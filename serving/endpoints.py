@@ -86,7 +86,10 @@ class Api:
         else:
             rows = await to_thread.run_sync(snapshot.predictor.predict, asked)
         self.audit.note(request, [], snapshot.version)
-        return JSONResponse({"model_version": snapshot.version, "predictions": rows})
+        body = (
+            f'{{"model_version":{json.dumps(snapshot.version)},"predictions":[{",".join(rows)}]}}'
+        )
+        return Response(body, media_type=_JSON)
 
     async def accounts(self, request: Request) -> Response:
         """Accounts without their reasons, a page at a time."""

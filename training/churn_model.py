@@ -181,17 +181,28 @@ class Explained:
         Calibrated log-odds of churn.
     low, high : ndarray of shape (n,)
         Ends of the 90 % interval of the probability.
-    contributions : DataFrame of shape (n, p)
+    shap : ndarray of shape (n, p)
         SHAP values on the scale of calibrated log-odds.
     base : float
-        Log-odds from which the contributions start.
+        Log-odds from which the SHAP values start.
+    names : tuple of p str
+        The features.
+    index : Index, optional
+        Of the rows.
     """
 
     log_odds: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    contributions: pd.DataFrame
+    shap: NDArray[np.float64]
     base: float
+    names: tuple[str, ...]
+    index: pd.Index | None = None
+
+    @property
+    def contributions(self) -> pd.DataFrame:
+        """SHAP values as a table, shape (n, p)."""
+        return pd.DataFrame(self.shap, index=self.index, columns=list(self.names))
 
     @property
     def probability(self) -> NDArray[np.float64]:
@@ -199,10 +210,15 @@ class Explained:
         return _probability(self.log_odds)
 
     @cached_property
-    def points(self) -> pd.DataFrame:
+    def point_matrix(self) -> NDArray[np.float64]:
         """Shares of probability, shape (n, p); see `ChurnModel.points`."""
         steep = steepness(self.base, self.log_odds - self.base)
-        return self.contributions.mul(steep, axis=0)
+        return np.asarray(self.shap * steep[:, None])
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """Shares of probability as a table, shape (n, p)."""
+        return pd.DataFrame(self.point_matrix, index=self.index, columns=list(self.names))
 
     @property
     def base_probability(self) -> float:
@@ -360,14 +376,15 @@ class ChurnModel:
         """Explain a matrix of shape (n, p), as `encode` makes it."""
         slope, offset = self.calibration.slope, self.calibration.offset
         scores, shap, start = self._shap(X)
-        names = [feature.name for feature in self.features]
         low, high = self._interval(X, scores)
         return Explained(
             log_odds=slope * scores + offset,
             low=low,
             high=high,
-            contributions=pd.DataFrame(slope * shap, index=index, columns=names),
+            shap=slope * shap,
             base=float(slope * start + offset),
+            names=tuple(feature.name for feature in self.features),
+            index=index,
         )
 
     def _interval(

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from features import catalog
@@ -22,13 +24,17 @@ def predictor(champion, rows):
     return Predictor(model, catalog.metrics(), mean_points(rows))
 
 
+def predicted(predictor, *observations):
+    return [json.loads(text) for text in predictor.predict(observations)]
+
+
 def observation(row) -> dict[str, object]:
     return {driver["metric"]: driver["value"] for driver in row["drivers"]}
 
 
 def test_a_rows_own_values_give_the_row_again(predictor, rows):
     some = rows[:3] + rows[-3:]
-    for told, row in zip(predictor.predict([observation(row) for row in some]), some, strict=True):
+    for told, row in zip(predicted(predictor, *map(observation, some)), some, strict=True):
         Prediction.model_validate(told)
         for name in ("churn_probability", "probability_low", "probability_high"):
             assert told[name] == pytest.approx(row[name], abs=1e-12)
@@ -41,7 +47,7 @@ def test_a_rows_own_values_give_the_row_again(predictor, rows):
 
 
 def test_points_sum_to_the_probability(predictor, rows):
-    for told in predictor.predict([observation(rows[0]), {}]):
+    for told in predicted(predictor, observation(rows[0]), {}):
         total = told["base_probability"] + sum(driver["points"] for driver in told["drivers"])
         assert total == pytest.approx(told["churn_probability"], abs=1e-9)
         assert sum(told["dimension_points"].values()) == pytest.approx(
@@ -50,12 +56,12 @@ def test_points_sum_to_the_probability(predictor, rows):
 
 
 def test_what_is_not_given_is_not_known(predictor, rows):
-    nothing, nulls = predictor.predict([{}, dict.fromkeys(observation(rows[0]))])
+    nothing, nulls = predicted(predictor, {}, dict.fromkeys(observation(rows[0])))
     assert nothing == nulls
     assert nothing["coverage"] == 0.0
     weights = mean_points(rows)
     name = max(weights, key=weights.__getitem__)
-    (one,) = predictor.predict([{name: observation(rows[0])[name]}])
+    (one,) = predicted(predictor, {name: observation(rows[0])[name]})
     assert one["coverage"] == pytest.approx(weights[name] / sum(weights.values()))
 
 
