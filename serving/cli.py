@@ -29,6 +29,7 @@ for command in (  # in the order of --help
     scores.score,
     scores.explain,
     service.serve,
+    service.bento,
     data.simulate,
     service.demo,
 ):

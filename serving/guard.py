@@ -173,7 +173,8 @@ def _tell(scope: Scope, status: int, code: str | None, seconds: float) -> None:
     """Count an answer, and log it if it is none that was hoped for."""
     route = getattr(scope.get("route"), "path", "other")
     meters.answered(scope["method"], route, status, seconds, code)
-    if status >= 400 or not status:
+    # that there are no scores yet is told once, where they are made, and not at every probe
+    if (status >= 400 or not status) and code != "not_ready":
         log.log(
             logging.ERROR if status in (0, 500, 504) else logging.INFO,
             "Refused.",

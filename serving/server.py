@@ -94,11 +94,7 @@ class Server:
             # another service of this user must not wipe our workers' files
             "BENTOML_HOME": str(shared.folder()),
         }
-        quiet = {
-            "BENTOML_DO_NOT_TRACK": "True",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "BENTOML_CONFIG_OPTIONS": "tracing.excluded_urls=.*",
-        }
+        quiet = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
         return {**os.environ, **quiet, **{name: value for name, value in told.items() if value}}
 
     def _check_who_may(self) -> None:

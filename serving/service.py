@@ -34,6 +34,10 @@ def _changed(snapshot: Snapshot | None, problem: str | None) -> None:
         meters.scored(snapshot)
 
 
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+FROZEN = Path(__file__).parents[1] / "champion"
+if FROZEN.is_dir():  # in a bento
+    os.environ.setdefault("TENURE_FROZEN", str(FROZEN))
 RUN = shared.folder()
 _config = os.environ.get("TENURE_CONFIG")
 _serving = settings.load(Path(_config) if _config else None).serving
@@ -64,6 +68,7 @@ class Whole:
     traffic={"timeout": 120},
     logging={"access": {"enabled": False}},
     metrics={"enabled": False},
+    envs=[{"name": "BENTOML_CONFIG_OPTIONS", "value": "tracing.excluded_urls=.*"}],
 )
 class Tenure:
     """Which customers are likely to leave, and what tells so."""

@@ -9,6 +9,7 @@ killed half-way leaves the registry as it was.
 import json
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from training.churn_model import ChurnModel
     from training.health import Health
     from training.pipeline import Trained
+
+FROZEN = "TENURE_FROZEN"
+"""Names a folder made by `freeze`; versions are then read from there and from no store."""
 
 NAME = "tenure"
 """Of the experiment and of the registered model."""
@@ -161,6 +165,21 @@ def load_health(reference: str | int = CHAMPION) -> "Health":
     from training.health import Health
 
     return Health.load(_model_folder(_find(reference)))
+
+
+def freeze(reference: str | int, folder: Path) -> ModelInfo:
+    """Copy a version with all that is known of it into a folder, to be read without a store."""
+    found = _find(reference)
+    model = _download(found, artifact_uri=f"models:/{NAME}/{found.version}")
+    shutil.copytree(model, folder / "model")
+    shutil.copytree(_download(found, artifact_uri=f"runs:/{found.run_id}/"), folder / "run")
+    told = {
+        "version": str(found.version),
+        "creation_timestamp": found.creation_timestamp,
+        "run_id": found.run_id,
+    }
+    (folder / "version.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return _info(found)
 
 
 def version(reference: str | int = CHAMPION) -> int:
@@ -383,6 +402,8 @@ def _requirements() -> list[str]:
 
 def _find(reference: str | int) -> "ModelVersion":
     """Look a version up without making a store that is not there."""
+    if frozen := os.environ.get(FROZEN):
+        return _frozen(Path(frozen), reference)
     file = _sqlite_file(store_uri())
     found = None
     if file is None or file.exists():
@@ -420,6 +441,19 @@ def _numbered(client: "MlflowClient", version: str) -> "ModelVersion | None":
     except _mlflow_error() as error:
         _check_absent(error)
         return None
+
+
+def _frozen(folder: Path, reference: str | int) -> "ModelVersion":
+    """Read the one version of a folder made by `freeze`, which is its champion."""
+    from mlflow.entities.model_registry import ModelVersion
+
+    told = json.loads((folder / "version.json").read_text(encoding="utf-8"))
+    if str(reference) not in (CHAMPION, told["version"]):
+        raise TenureError(
+            f"Only version {told['version']} is frozen here, not {reference}.",
+            "Ask the store that it came from.",
+        )
+    return ModelVersion(name=NAME, **told)
 
 
 def _check_absent(error: Exception) -> None:
@@ -470,6 +504,9 @@ def _model_folder(found: "ModelVersion") -> Path:
 
 
 def _download(found: "ModelVersion", **what: str | None) -> Path:
+    if frozen := os.environ.get(FROZEN):
+        path = what.get("artifact_path")
+        return Path(frozen) / "run" / path if path else Path(frozen) / "model"
     from mlflow.artifacts import download_artifacts
 
     try:

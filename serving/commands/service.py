@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from serving.commands.options import Config, Day, Port, Source
+from serving.terminal import say
 
 
 def serve(
@@ -26,6 +27,18 @@ def serve(
 
     day = as_of.date() if as_of else None
     raise typer.Exit(Server(source, host, port, config, day, workers).run())
+
+
+def bento(
+    version: Annotated[str, typer.Argument(help="Version number or champion.")] = "champion",
+    config: Config = None,
+) -> None:
+    """Build a bento: the service with a version frozen inside, to be run or made an image of."""
+    from serving.bento import build
+
+    tag = build(version, config)
+    print(tag)
+    say(f"\nNext: TENURE_SOURCE=SOURCE bentoml serve {tag} --host 127.0.0.1    serve it")
 
 
 def demo(

@@ -85,21 +85,27 @@ Start = Callable[..., AbstractContextManager[Process]]
 def _start(
     source: Path, config: Path, store: str, *options: str, key: str = ""
 ) -> Iterator[Process]:
+    serve = ["serving.cli", "serve", str(source), "--config", str(config), *options]
+    environment = {
+        "MLFLOW_TRACKING_URI": store,
+        "MLFLOW_REGISTRY_URI": store,
+        "TENURE_AUDIT_LOG": str(config.parent / "audit.jsonl"),
+    }
+    with _run(serve, environment, key) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def _run(module: list[str], environment: dict[str, str], key: str = "") -> Iterator[Process]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    where = ["--port", str(port), "--config", str(config)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "serving.cli", "serve", str(source), *where, *options],
+        [sys.executable, "-m", *module, "--port", str(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={
-            **os.environ,
-            "MLFLOW_TRACKING_URI": store,
-            "MLFLOW_REGISTRY_URI": store,
-            "TENURE_AUDIT_LOG": str(config.parent / "audit.jsonl"),
-        },
+        env={**os.environ, **environment},
     )
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     running = Process(process, f"http://127.0.0.1:{port}", headers)
@@ -123,6 +129,12 @@ def _start(
 def start() -> Start:
     """Start a service: start(source, config, store, *options, key="")."""
     return _start
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., AbstractContextManager[Process]]:
+    """Run a module as a service: run(module and arguments, environment, key="")."""
+    return _run
 
 
 @dataclass(frozen=True)
