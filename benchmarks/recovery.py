@@ -208,8 +208,8 @@ def skill(company: Company) -> dict[str, float]:
     table = company.table.sort_values(["as_of", "account_id"])
     cut = table["as_of"].quantile(0.7)
     until = cut - pd.Timedelta(days=embargo(Settings().observations))
-    if not (table["as_of"] <= until).any():  # all looks on two days: the first, then the second
-        until = cut = table["as_of"].min()
+    if not (table["as_of"] > cut).any():  # planted directly: two days, a year apart
+        cut = until
     before, after = table[table["as_of"] <= until], table[(table["as_of"] > cut) & table["due"]]
     score = HealthScore.fit(before, before["churned"], before["weight"], company.metrics, refits=0)
     model = ChurnModel.fit(before, before["churned"], before["weight"], company.metrics, TREES)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from training.cells import Floats
 from training.health_rows import Rows
 from training.ramp import Assumed, Problem, Ramps
-from training.scorecard import PORTFOLIO, DimensionWeight, Goal, numbers, segment_codes
+from training.scorecard import PORTFOLIO, DimensionWeight, Goal, numbers
 
 CHURNS_PER_SIDE = 20
 """Churned accounts on each side of a goal, below which a segment has none of its own."""
@@ -143,7 +143,7 @@ def with_lead(
     first_from_end = np.append(account[1:] != account[:-1], True)
     renewal = rows["renewal_date"].where(first_from_end).groupby(account).transform("last")
     days = (renewal - rows["as_of"]).dt.days.to_numpy(np.float64)
-    code = segment_codes(rows, data.segments)[first_from_end]
+    code = data.grouping.codes(rows, data.segments)[first_from_end]
     X = np.column_stack([numbers(rows, name) for name in data.names]) * data.scale.sign
     told = [list(each) for each in goals]
     for s in range(len(data.segments) + 1):

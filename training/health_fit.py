@@ -14,7 +14,7 @@ from training.health_evidence import dimension_weights, goals_of, intervals, wit
 from training.health_rows import Rows, rows_of, usable
 from training.present import Goals, expected, middles
 from training.ramp import Problem, Ramps
-from training.scorecard import Learned, MetricWeight
+from training.scorecard import Grouping, Learned, MetricWeight
 
 CHURNS_FOR_DIMENSIONS = 60
 CHURNS_FOR_METRICS = 200
@@ -30,13 +30,14 @@ def learn(
     seed: int,
     present_weights: Mapping[str, float],
     present_goals: Goals,
+    grouping: Grouping,
 ) -> dict[str, Any]:
     """The fields of a `HealthScore`: the story in order."""
     is_due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
     due = table[is_due]
     used, left_out = usable(due, metrics)
     fates, shares = churned[is_due].to_numpy(bool), weight[is_due].to_numpy(np.float64)
-    data = rows_of(due, fates, shares, used)
+    data = rows_of(due, fates, shares, used, grouping)
     left = len(np.unique(data.account[fates]))
     learned: Learned = (
         "nothing"
@@ -86,6 +87,7 @@ def learn(
         "metrics": per_metric,
         "dimensions": dimension_weights(data.dimension, share, drawn),
         "segments": data.segments,
+        "grouping": grouping,
         "left_out": left_out,
         "intercepts": tuple(intercepts.tolist()),
         "background": tuple(

@@ -12,7 +12,7 @@ from features.errors import TenureError
 from features.metric import CONTEXT, Metric
 from training.cells import Cells, Floats, Ints
 from training.ramp import Problem
-from training.scorecard import BACKGROUND, Background, numbers, segment_codes
+from training.scorecard import BACKGROUND, Background, Grouping, numbers
 
 ACCOUNTS_PER_SEGMENT = 50
 """Accounts below which a segment is looked at as part of the portfolio."""
@@ -84,6 +84,7 @@ class Rows:
 
     names: list[str]
     dimension: list[str]
+    grouping: Grouping
     segments: tuple[str, ...]
     X: Floats
     z: Floats
@@ -120,13 +121,17 @@ def usable(due: pd.DataFrame, metrics: Mapping[str, Metric]) -> tuple[list[Metri
 
 
 def rows_of(
-    due: pd.DataFrame, churned: NDArray[np.bool_], weight: Floats, used: list[Metric]
+    due: pd.DataFrame,
+    churned: NDArray[np.bool_],
+    weight: Floats,
+    used: list[Metric],
+    grouping: Grouping,
 ) -> Rows:
     """Turn, scale and sort the rows that were due."""
     names = [metric.name for metric in used]
     X = np.column_stack([numbers(due, name) for name in names])
-    segments = _segments(due)
-    code, apart = segment_codes(due, segments), len(segments)
+    segments = _segments(due, grouping)
+    code, apart = grouping.codes(due, segments), len(segments)
     sign = np.array([1.0 if metric.healthy == "high" else -1.0 for metric in used])
     scale = Scale.of(X, sign, code, apart)
     z = scale.standard(X, code)
@@ -138,6 +143,7 @@ def rows_of(
     return Rows(
         names=names,
         dimension=dimension,
+        grouping=grouping,
         segments=segments,
         X=X,
         z=z,
@@ -160,11 +166,12 @@ def rows_of(
     )
 
 
-def _segments(due: pd.DataFrame) -> tuple[str, ...]:
+def _segments(due: pd.DataFrame, grouping: Grouping) -> tuple[str, ...]:
     """Segments that are large enough to be looked at, largest first."""
-    if "segment" not in due:
+    if grouping.column not in due:
         return ()
-    accounts = due.groupby("segment", observed=True)["account_id"].nunique()
+    names = grouping.names_of(due[grouping.column])
+    accounts = due.groupby(names, observed=True)["account_id"].nunique()
     large = accounts[accounts >= ACCOUNTS_PER_SEGMENT].sort_values(ascending=False, kind="stable")
     return tuple(map(str, large.index))
 

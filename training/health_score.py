@@ -29,13 +29,15 @@ from training.cells import Floats
 from training.health_fit import CHURNS_FOR_DIMENSIONS, learn
 from training.present import Goals, check
 from training.scorecard import (
+    BY_SEGMENT,
+    EVERYONE,
     Background,
     DimensionWeight,
     Goal,
+    Grouping,
     Learned,
     MetricWeight,
     numbers,
-    segment_codes,
 )
 
 REFITS = 40
@@ -61,6 +63,8 @@ class HealthScore:
     intercepts : tuple of float
         Log-odds with all metrics green: per segment, and last for any other.
     background : tuple of Background
+    grouping : Grouping
+        What sets segments apart: the column ``segment``, or what `training.grouping` found.
     """
 
     learned: Learned
@@ -72,6 +76,7 @@ class HealthScore:
     left_out: dict[str, str]
     intercepts: tuple[float, ...]
     background: tuple[Background, ...]
+    grouping: Grouping = BY_SEGMENT
 
     @classmethod
     def fit(
@@ -85,6 +90,7 @@ class HealthScore:
         *,
         present_weights: Mapping[str, float] | None = None,
         present_goals: Goals | None = None,
+        grouping: Grouping | None = BY_SEGMENT,
     ) -> Self:
         """Learn as much as the number of churned accounts bears.
 
@@ -106,6 +112,8 @@ class HealthScore:
             data show that metrics are alike. A metric that is not named counts nothing today.
         present_goals : mapping of metric to number or to numbers by segment, optional
             Goals in use today, in the metric's unit.
+        grouping : Grouping, optional
+            Which accounts have goals of their own; None: one set of goals for all.
 
         Raises
         ------
@@ -114,7 +122,8 @@ class HealthScore:
         """
         weights, goals = present_weights or {}, present_goals or {}
         check(weights, goals, metrics)
-        return cls(**learn(table, churned, weight, metrics, refits, seed, weights, goals))
+        groups = grouping or EVERYONE
+        return cls(**learn(table, churned, weight, metrics, refits, seed, weights, goals, groups))
 
     @property
     def weights_(self) -> dict[str, Any]:
@@ -190,7 +199,7 @@ class HealthScore:
         lost, seen = self._lost(table)
         red = np.array([m.log_odds for m in self.metrics])
         missing = np.array([m.log_odds_missing for m in self.metrics])
-        log_odds = np.array(self.intercepts)[segment_codes(table, self.segments)]
+        log_odds = np.array(self.intercepts)[self.grouping.codes(table, self.segments)]
         for each in self.background:
             log_odds = log_odds + each.log_odds * each.standard(table)
         return np.asarray(expit(log_odds + np.where(seen, red * lost, missing).sum(axis=1)))
@@ -211,6 +220,7 @@ class HealthScore:
             "segments": tuple(told["segments"]),
             "intercepts": tuple(told["intercepts"]),
             "background": tuple(Background(**each) for each in told["background"]),
+            "grouping": Grouping(told["grouping"]["column"], tuple(told["grouping"]["edges"])),
         })  # fmt: skip
 
     @property
@@ -232,7 +242,7 @@ class HealthScore:
                 "Bring the tables they are made from, or learn anew on what there is.",
             )
         X = np.column_stack([numbers(table, name) for name in names])
-        code = segment_codes(table, self.segments)
+        code = self.grouping.codes(table, self.segments)
         goals = [(*m.segments, m.portfolio) for m in self.metrics]
         red = np.array([[goal.red for goal in each] for each in goals]).T[code]
         green = np.array([[goal.green for goal in each] for each in goals]).T[code]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,54 @@ BACKGROUND: Mapping[str, bool] = {
 """Context that the risk allows for without it being a matter of health; True: its logarithm."""
 
 Learned = Literal["nothing", "dimensions", "metrics"]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Which accounts have goals of their own: by the values of a column, or by bands of it.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"arr": [900.0, 5000.0, None]})
+    >>> Grouping("arr", (1000.0,)).names_of(table["arr"]).tolist()
+    ['below 1000', '1000 and more', None]
+    """
+
+    column: str = "segment"
+    edges: tuple[float, ...] = ()
+
+    def names_of(self, column: pd.Series) -> pd.Series:
+        """Name of each row's group, None where the column is missing."""
+        if not self.edges:
+            return column.astype(object).where(column.notna(), None).map(str, na_action="ignore")
+        values = pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
+        band = pd.Series(np.searchsorted(self.edges, values, side="right"), column.index)
+        names = band.map(dict(enumerate(self._bands))).astype(object)
+        return names.where(~np.isnan(values), None)
+
+    @property
+    def _bands(self) -> list[str]:
+        told = [f"{edge:g}" for edge in self.edges]
+        between = [f"{low} to {high}" for low, high in pairwise(told)]
+        return [f"below {told[0]}", *between, f"{told[-1]} and more"]
+
+    def codes(self, table: pd.DataFrame, groups: Sequence[str] | None = None) -> Ints:
+        """Position of each row's group, past the end for any other, shape (n,)."""
+        if self.column not in table:
+            return np.full(len(table), len(groups or ()))
+        names = self.names_of(table[self.column])
+        order = self._bands if self.edges else sorted(names.dropna().unique())
+        groups = order if groups is None else groups
+        position = {name: number for number, name in enumerate(groups)}
+        codes = names.map(position).astype(np.float64).fillna(len(groups))
+        return np.asarray(codes.to_numpy(dtype=np.intp))
+
+
+BY_SEGMENT = Grouping()
+"""Groups as the column ``segment`` names them."""
+
+EVERYONE = Grouping("")
+"""No groups: one set of goals."""
 
 
 @dataclass(frozen=True)
@@ -132,15 +181,3 @@ def numbers(table: pd.DataFrame, name: str) -> Floats:
             "Give numbers, or leave the value empty where it is not known.",
         )
     return np.asarray(numbers, dtype=np.float64)
-
-
-def segment_codes(table: pd.DataFrame, segments: Sequence[str]) -> Ints:
-    """Position of each row's segment; past the end for any other, shape (n,)."""
-    if "segment" not in table:
-        return np.full(len(table), len(segments))
-    position = {segment: number for number, segment in enumerate(segments)}
-    codes = table["segment"].map(position).fillna(len(segments))
-    return np.asarray(codes.to_numpy(dtype=np.intp))
-
-
-# How a score is learned

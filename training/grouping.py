@@ -1,0 +1,191 @@
+"""Whether goals should differ between groups of accounts: tested, not assumed.
+
+A grouping has its price: each group's goals stand on fewer churns. It pays only where a scorecard
+with goals per group predicts *later* renewals better than one with the same goals for all. Both are
+given the groups' own churn rates, so that what is compared is goals and not rates.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from scipy.stats import norm
+
+from features.errors import TenureError
+from features.metric import Metric
+from training.cells import Floats, Ints
+from training.scorecard import Grouping
+from training.split import rolling_origin
+
+AGE_EDGES_DAYS = (365.0,)
+"""Accounts in their first year, and older ones."""
+
+SIZE_COLUMNS = ("arr", "seats", "users")
+VALUE_COLUMNS = ("segment", "product", "plan")
+"""Columns whose bands, and whose values as they stand, may set accounts apart."""
+
+MOST_GROUPS = 8
+CHANCE = 0.05
+"""Chance that a grouping is made though none pays, over all candidates together."""
+
+REFITS = 10
+"""Enough to see which groups' goals are borne out."""
+
+
+def candidates(table: pd.DataFrame) -> list[Grouping]:
+    """Groupings that the table allows to test: segment, product, thirds by size, age."""
+    told = [
+        Grouping(name)
+        for name in VALUE_COLUMNS
+        if name in table and 2 <= table[name].nunique() <= MOST_GROUPS
+    ]
+    for name in SIZE_COLUMNS:
+        if name in table and table[name].nunique() > MOST_GROUPS:
+            edges = np.unique(table[name].quantile([1 / 3, 2 / 3]).dropna())
+            told.append(Grouping(name, tuple(_round(edge) for edge in edges.tolist())))
+    if "tenure_days" in table:
+        told.append(Grouping("tenure_days", AGE_EDGES_DAYS))
+    return told
+
+
+def _round(edge: float) -> float:
+    """Two figures: nobody wants a band that begins at 14,387.12."""
+    return float(f"{edge:.2g}")
+
+
+def compare(
+    table: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    embargo_days: int,
+    groupings: list[Grouping] | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What each grouping gains on later renewals over one set of goals for all.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Feature table with as_of, account_id, churned and weight; due and renewal_date where known.
+    metrics : mapping of name to Metric
+    embargo_days : int
+        Days from an `as_of` until its outcome is known.
+    groupings : list of Grouping, optional
+        `candidates` of the table unless given.
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row per grouping, best first
+        grouping, column, groups, renewals and churned (judged), gain (log-loss per renewal),
+        low, high (its interval, by account, for all candidates together) and pays: whether the
+        whole interval is above 0.
+
+    Raises
+    ------
+    TenureError
+        If the history is too short to judge on later renewals.
+    """
+    groupings = candidates(table) if groupings is None else groupings
+    fold = rolling_origin(table["as_of"], 2, embargo_days)[-1]
+    due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
+    before, after = table[fold.train_mask], table[fold.test_mask & due]
+    plain = _log_odds(before, after, metrics, None, seed)
+    share = after["weight"].to_numpy(np.float64)
+    y = after["churned"].to_numpy(np.float64)
+    account = pd.factorize(after["account_id"])[0].astype(np.intp)
+    reach = float(norm.ppf(1 - CHANCE / max(len(groupings), 1)))
+    told = []
+    for grouping in groupings:
+        own = _log_odds(before, after, metrics, grouping, seed)
+        same = _with_rates(plain, grouping.codes(before), grouping.codes(after), before)
+        apart = _with_rates(own, grouping.codes(before), grouping.codes(after), before)
+        gain, error = _gain(_loss(same, y) - _loss(apart, y), share, account)
+        told.append(
+            {
+                "grouping": grouping,
+                "column": grouping.column,
+                "groups": before[grouping.column].pipe(grouping.names_of).nunique(),
+                "renewals": float(share.sum()),
+                "churned": after.loc[after["churned"], "account_id"].nunique(),
+                "gain": gain,
+                "low": gain - reach * error,
+                "high": gain + reach * error,
+                "pays": gain - reach * error > 0,
+            }
+        )
+    frame = pd.DataFrame(told)
+    return frame.sort_values("gain", ascending=False, ignore_index=True) if told else frame
+
+
+def find(compared: pd.DataFrame) -> Grouping | None:
+    """The grouping that gains most of those that pay; None where none does."""
+    if compared.empty or not compared["pays"].any():
+        return None
+    best: Grouping = compared[compared["pays"]].sort_values("gain")["grouping"].iloc[-1]
+    return best
+
+
+def _log_odds(
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    grouping: Grouping | None,
+    seed: int,
+) -> tuple[Floats, Floats]:
+    """Log-odds of rows learned from, and of later ones, from a scorecard with these groups."""
+    from training.health_score import HealthScore
+
+    score = HealthScore.fit(
+        before, before["churned"], before["weight"], metrics, REFITS, seed, grouping=grouping
+    )
+    if score.learned == "nothing":
+        raise TenureError(
+            f"{score.churned} accounts churned before the renewals that are judged: too few to "
+            "learn goals from, let alone goals per group.",
+            "Bring a longer history or more accounts.",
+        )
+    return logit(score.risk(before)), logit(score.risk(after))
+
+
+def _with_rates(
+    odds: tuple[Floats, Floats], before: Ints, after: Ints, table: pd.DataFrame
+) -> Floats:
+    """Later log-odds, moved by each group's own churn rate as known from the earlier rows."""
+    due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
+    y, weight = table["churned"].to_numpy(np.float64), table["weight"].to_numpy(np.float64)
+    moved = odds[1].copy()
+    for group in np.unique(before):
+        rows = due & (before == group)
+        if rows.any():
+            moved[after == group] += _offset(odds[0][rows], y[rows], weight[rows])
+    return moved
+
+
+def _offset(odds: Floats, y: Floats, weight: Floats) -> float:
+    """What makes the mean probability that of the outcomes, pulled weakly towards 0."""
+
+    def over(offset: float) -> float:
+        return float(weight @ (expit(odds + offset) - y) + offset)
+
+    return float(brentq(over, -10, 10))
+
+
+def _loss(odds: Floats, y: Floats) -> Floats:
+    return np.asarray(np.logaddexp(0, odds) - y * odds)
+
+
+def _gain(gained: Floats, weight: Floats, account: Ints) -> tuple[float, float]:
+    """Weighted mean, and its standard error with the rows of an account as one."""
+    total = weight.sum()
+    mean = float(weight @ gained / total)
+    by_account = np.bincount(account, weight * (gained - mean))
+    return mean, float(np.sqrt(by_account @ by_account) / total)
+
+
+def describe(compared: pd.DataFrame) -> list[dict[str, Any]]:
+    """The comparison ready for JSON."""
+    rows = compared.drop(columns="grouping", errors="ignore")
+    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
