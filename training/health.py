@@ -11,7 +11,6 @@ import pandas as pd
 from training import bands
 from training.bands import Bands
 from training.health_score import HealthScore
-from training.scorecard import segment_codes
 
 SCORE_FILE, BANDS_FILE = "health_score.json", "health_bands.json"
 
@@ -52,7 +51,7 @@ class Health:
 
     def goals(self, features: pd.DataFrame) -> pd.DataFrame:
         """Goal of every metric for each account, by its segment; indexed as `features`."""
-        code = segment_codes(features, self.score.segments)
+        code = self.score.grouping.codes(features, self.score.segments)
         table = {
             m.name: np.array([each.goal for each in (*m.segments, m.portfolio)])[code]
             for m in self.score.metrics
