@@ -6,6 +6,7 @@ person does not.
 
 from features.frequency import log2_ratio
 from features.metric import Metric
+from features.observations import epoch_day
 
 DIMENSION = "breadth"
 
@@ -122,5 +123,58 @@ METRICS = (
         sentence_de="{value} der eingeladenen Nutzer {hat|haben} das Produkt nie genutzt",
         needs=("usage.user_id", "users.created_at"),
         value=lambda t: t.users_never_seen / t.users_known.nullif(0),
+    ),
+    Metric(
+        name="deactivated_users_90d",
+        dimension=DIMENSION,
+        label="Deactivated users",
+        label_de="Deaktivierte Nutzer",
+        unit="users",
+        healthy="low",
+        actionable=True,
+        formula="users deactivated in the 90 days before as_of",
+        sentence="{value} {user was|users were} deactivated in the last 90 days",
+        sentence_de="{value} Nutzer {wurde|wurden} in den letzten 90 Tagen deaktiviert",
+        needs=("usage.user_id", "users.deactivated_at"),
+        value=lambda t: t.users_left_90d,
+    ),
+    Metric(
+        name="lapsed_users_share_90d",
+        dimension=DIMENSION,
+        label="Users who stopped coming",
+        label_de="Ausgebliebene Nutzer",
+        unit="share",
+        healthy="low",
+        actionable=True,
+        formula=(
+            "users active 90 to 180 days before as_of and not since / users active in those 180 "
+            "days"
+        ),
+        sentence="{value} of the users of the last half year have not come for 90 days",
+        sentence_de=(
+            "{value} der Nutzer des letzten Halbjahrs {ist|sind} seit 90 Tagen ausgeblieben"
+        ),
+        needs=("usage.user_id",),
+        value=lambda t: t.users_lapsed_90d / t.users_180d.nullif(0),
+    ),
+    Metric(
+        name="champion_quiet_days",
+        dimension=DIMENSION,
+        label="Days without the champion",
+        label_de="Tage ohne den Champion",
+        unit="days",
+        healthy="low",
+        actionable=True,
+        formula=(
+            "days from the last use by the champion to as_of: the user with most actions in the "
+            "180 days before (of several, the last seen)"
+        ),
+        sentence="The most active user of the last half year was last seen {value} {day|days} ago",
+        sentence_de=(
+            "Der aktivste Nutzer des letzten Halbjahrs wurde zuletzt vor {value} {Tag|Tagen} "
+            "gesehen"
+        ),
+        needs=("usage.user_id",),
+        value=lambda t: epoch_day(t.as_of) - epoch_day(t.champion_seen),
     ),
 )

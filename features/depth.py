@@ -92,6 +92,39 @@ METRICS = (
         value=lambda t: t.actions_28d / t.active_days_28d.nullif(0),
     ),
     Metric(
+        name="session_minutes_28d",
+        dimension=DIMENSION,
+        label="Session length",
+        label_de="Länge einer Sitzung",
+        unit="minutes",
+        healthy="high",
+        actionable=True,
+        formula=(
+            "minutes in sessions / sessions begun, in the 28 days before as_of; a session lasts "
+            "from its first event to the end of its last"
+        ),
+        sentence="A session of the last 28 days lasted {value} {minute|minutes}",
+        sentence_de=(
+            "Eine Sitzung der letzten 28 Tage dauerte im Schnitt {value} {Minute|Minuten}"
+        ),
+        needs=("usage.user_id",),
+        value=lambda t: t.session_seconds_28d / 60.0 / t.sessions_28d.nullif(0.0),
+    ),
+    Metric(
+        name="actions_per_session_28d",
+        dimension=DIMENSION,
+        label="Actions per session",
+        label_de="Aktionen pro Sitzung",
+        unit="actions",
+        healthy="high",
+        actionable=True,
+        formula="actions of users / sessions begun, in the 28 days before as_of",
+        sentence="{value} {action was|actions were} taken in a session of the last 28 days",
+        sentence_de="In einer Sitzung der letzten 28 Tage gab es {value} {Aktion|Aktionen}",
+        needs=("usage.user_id",),
+        value=lambda t: t.user_actions_28d / t.sessions_28d.nullif(0.0),
+    ),
+    Metric(
         name="minutes_per_active_day_28d",
         dimension=DIMENSION,
         label="Time in product per active day",

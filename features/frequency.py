@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 
 from features.metric import Metric
 from features.observations import epoch_day
+from features.windows import WEEKS
 
 DIMENSION = "frequency"
 
@@ -26,6 +27,14 @@ def _days_since_last_use(t: ir.Table) -> ir.Value:
     days = epoch_day(t.as_of) - epoch_day(t.last_used)
     watched = t.actions_180d.notnull()
     return days.fill_null(ibis.ifelse(watched, 180, ibis.null("int64")))
+
+
+def _weekly_spread(t: ir.Table) -> ir.Value:
+    """Standard deviation of the days of use a week, as a share of their mean."""
+    days = t.week_days.cast("float64").nullif(0.0)
+    variance = t.week_squares.cast("float64") / WEEKS - (days / WEEKS) * (days / WEEKS)
+    # equal weeks may leave a rounded less than nothing
+    return ibis.ifelse(variance > 1e-12, variance, days * 0.0).sqrt() * WEEKS / days
 
 
 def _against_half_year(t: ir.Table) -> ir.Value:
@@ -78,6 +87,75 @@ METRICS = (
         value=lambda t: t.active_days_90d,
     ),
     Metric(
+        name="active_weeks_84d",
+        dimension=DIMENSION,
+        label="Active weeks",
+        label_de="Aktive Wochen",
+        unit="weeks",
+        healthy="high",
+        actionable=True,
+        formula="weeks with any use, of the 12 weeks of 7 days in the 84 days before as_of",
+        sentence="Used in {value} of the last 12 weeks",
+        sentence_de="In {value} der letzten 12 Wochen genutzt",
+        needs=("usage",),
+        value=lambda t: t.active_weeks,
+    ),
+    Metric(
+        name="weekly_spread_84d",
+        dimension=DIMENSION,
+        label="Irregularity of use",
+        label_de="Unregelmäßigkeit der Nutzung",
+        unit="share",
+        healthy="low",
+        actionable=True,
+        formula=(
+            "standard deviation / mean of the active days of the 12 weeks of 7 days in the 84 days "
+            "before as_of; 0 where every week is alike"
+        ),
+        sentence="Active days vary by {value} of their mean from week to week",
+        sentence_de="Aktive Tage schwanken von Woche zu Woche um {value} ihres Mittels",
+        needs=("usage",),
+        value=_weekly_spread,
+    ),
+    Metric(
+        name="stickiness_28d",
+        dimension=DIMENSION,
+        label="Stickiness (DAU/MAU)",
+        label_de="Stickiness (DAU/MAU)",
+        unit="share",
+        healthy="high",
+        actionable=True,
+        formula=(
+            "mean distinct active users a day / distinct active users, in the 28 days before as_of"
+        ),
+        sentence="On an average day {value} of the active users of the last 28 days came",
+        sentence_de=(
+            "An einem durchschnittlichen Tag {kam|kamen} {value} der aktiven Nutzer der letzten "
+            "28 Tage"
+        ),
+        needs=("usage.user_id",),
+        value=lambda t: t.user_days_28d / 28.0 / t.users_28d.nullif(0),
+    ),
+    Metric(
+        name="sessions_per_user_28d",
+        dimension=DIMENSION,
+        label="Sessions per active user",
+        label_de="Sitzungen pro aktivem Nutzer",
+        unit="sessions",
+        healthy="high",
+        actionable=True,
+        formula=(
+            "sessions begun in the 28 days before as_of / distinct active users in them; a session "
+            "begins after 30 minutes in which its user did nothing"
+        ),
+        sentence="Each active user had {value} {session|sessions} in the last 28 days",
+        sentence_de=(
+            "Aktive Nutzer hatten in den letzten 28 Tagen im Schnitt {value} {Sitzung|Sitzungen}"
+        ),
+        needs=("usage.user_id",),
+        value=lambda t: t.sessions_28d / t.users_28d.nullif(0),
+    ),
+    Metric(
         name="sign_ins_per_user_28d",
         dimension=DIMENSION,
         label="Sign-ins per active user",
@@ -120,6 +198,20 @@ METRICS = (
         sentence_de="Die Nutzung hat sich gegenüber den vier Wochen davor um {value} verändert",
         needs=("usage",),
         value=lambda t: log2_ratio(t.actions_28d, t.actions_28d_before),
+    ),
+    Metric(
+        name="usage_trend_90d",
+        dimension=DIMENSION,
+        label="Change in use over a quarter",
+        label_de="Veränderung der Nutzung im Quartal",
+        unit="doublings",
+        healthy="high",
+        actionable=True,
+        formula="log2 of (actions in the last 90 days + 1) / (actions in the 90 days before + 1)",
+        sentence="Use changed by {value} against the quarter before",
+        sentence_de="Die Nutzung hat sich gegenüber dem Quartal davor um {value} verändert",
+        needs=("usage",),
+        value=lambda t: log2_ratio(t.actions_90d, t.actions_180d - t.actions_90d),
     ),
     Metric(
         name="usage_against_half_year",

@@ -11,7 +11,8 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
-from features import windows
+from features import sessions, windows
+from features.known import age_days, known_rows, within
 from features.observations import Tables, epoch_day
 from features.windows import KEYS, Pattern, attach
 from features.windows import zero_where_covered as _zero
@@ -19,11 +20,20 @@ from features.windows import zero_where_covered as _zero
 SIGN_IN = "login"
 """The feature whose events are sign-ins; it is no feature in use."""
 
+_LAPSED = Pattern("lapsed_90d", inside="180d", outside="90d")
 _DROPPED = Pattern("dropped_90d", inside="180d", outside="90d")
 _COUNTS = (
     ("actions_28d", "28d", "first_day"),
     ("actions_28d_before", "28d_before", "first_day"),
+    ("actions_90d", "90d", "first_day"),
     ("actions_180d", "180d", "first_day"),
+    ("user_actions_28d", "28d", "first_day"),
+    ("user_days_28d", "28d", "first_day"),
+    ("users_180d", "180d", "first_day"),
+    ("users_lapsed_90d", "180d", "first_day"),
+    ("active_weeks", 7 * windows.WEEKS, "first_day"),
+    ("week_days", 7 * windows.WEEKS, "first_day"),
+    ("week_squares", 7 * windows.WEEKS, "first_day"),
     ("sign_ins_28d", "28d", "sign_ins_since"),
     ("active_days_7d", "7d", "first_day"),
     ("active_days_28d", "28d", "first_day"),
@@ -58,19 +68,26 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
         ``features``, ``user_features``, ``top_user`` (actions of the most active one) and
         ``admins`` by window (``users_28d``), ``features_dropped_90d``, ``last_used``,
         ``users_known``, ``users_never_seen`` and ``users_new_90d``. Counts are 0 where nothing
-        happened, and null where the table does not reach back over the whole window.
+        happened, and null where the table does not reach back over the whole window. Where users
+        are told also ``users_lapsed_90d``, ``users_left_90d``, ``user_days_28d``,
+        ``user_actions_28d``, ``champion_seen`` and what `features.sessions` counts; always what
+        `features.windows.weeks` does.
     """
     usage = _with_defaults(tables["usage"])
     marked = windows.mark(usage, as_ofs)
     sign_ins = ibis.ifelse(marked.feature == SIGN_IN, marked.quantity, 0.0)
     in_use = marked.filter(marked.feature != SIGN_IN)
     sums = {
-        "actions": (marked.quantity, ("28d", "28d_before", "180d")),
+        "actions": (marked.quantity, ("28d", "28d_before", "90d", "180d")),
         "seconds": (marked.duration_s, ("28d",)),
         "sign_ins": (sign_ins, ("28d",)),
     }
+    if "user_id" in usage.columns:
+        of_users = ibis.ifelse(marked.user_id.notnull(), marked.quantity, 0.0)
+        sums["user_actions"] = (of_users, ("28d",))
     parts = [
         windows.totals(marked, as_ofs, sums, active_days=("7d", "28d", "90d")),
+        windows.weeks(marked, as_ofs),
         _users(marked, as_ofs),
         windows.distinct(in_use, as_ofs, ["feature"], "features", ["28d", "90d", _DROPPED]),
     ]
@@ -79,6 +96,9 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
         parts += [
             windows.distinct(in_use, as_ofs, pairs, "user_features", ["28d"]),
             windows.largest_of(marked, as_ofs, "user_id", marked.quantity, "top_user", "28d"),
+            windows.champions(marked, as_ofs, marked.quantity),
+            windows.user_days(marked, as_ofs, "28d"),
+            sessions.quantities(usage, as_ofs),
         ]
     t = observations
     for part in parts:
@@ -91,6 +111,8 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
     t = t.mutate(**{c: _zero(t, c, w, t[since]) for c, w, since in _COUNTS if c in t.columns})
     if "users" in tables and "user_id" in usage.columns:
         t = attach(t, _members(tables["users"], usage, observations))
+        if "deactivated_at" in tables["users"].columns:
+            t = attach(t, _leavers(tables["users"], observations))
         if "role" in tables["users"].columns:
             t = attach(t, _admins(tables["users"], usage, as_ofs))
             t = t.mutate(admins_28d=_zero(t, "admins_28d", "28d", t.first_day))
@@ -111,7 +133,8 @@ def _users(marked: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     """Distinct users; where only daily totals are told, the largest of them: at least so many."""
     wanted = ("28d", "28d_before", "90d")
     if "user_id" in marked.columns:
-        return windows.distinct(marked, as_ofs, ["user_id"], "users", wanted)
+        more: list[str | Pattern] = [*wanted, "180d", _LAPSED]
+        return windows.distinct(marked, as_ofs, ["user_id"], "users", more)
     return windows.largest(marked, as_ofs, marked.active_users, "users", wanted)
 
 
@@ -143,6 +166,12 @@ def _members(users: ir.Table, usage: ir.Table, observations: ir.Table) -> ir.Tab
         users_never_seen=(settled & unseen).sum(),
         users_new_90d=(_.age_days <= 90).sum(),
     )
+
+
+def _leavers(users: ir.Table, observations: ir.Table) -> ir.Table:
+    t = known_rows(users, observations)
+    left = within(age_days(t, t.deactivated_at), 90)
+    return t.group_by(*KEYS).agg(users_left_90d=t.count(where=left))
 
 
 def _admins(users: ir.Table, usage: ir.Table, as_ofs: Sequence[date]) -> ir.Table:

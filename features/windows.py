@@ -226,6 +226,49 @@ def largest_of(
     return t.group_by(*KEYS).agg(**{f"{name}_{window}": t.amount.max()})
 
 
+def champions(marked: ir.Table, as_ofs: Sequence[date], value: ir.Value) -> ir.Table:
+    """When the user who did most in half a year was last seen: account_id, as_of, champion_seen."""
+    t = _asked(marked.mutate(amount=value), as_ofs, {"180d"}).filter(_.user_id.notnull())
+    t = t.group_by("account_id", "user_id", "mask").agg(amount=_.amount.sum(), seen=_.day.max())
+    t = _looks(t, as_ofs).group_by(*KEYS, "user_id").agg(amount=_.amount.sum(), seen=_.seen.max())
+    t = t.mutate(most=t.amount.max().over(group_by=list(KEYS))).filter(_.amount == _.most)
+    return t.group_by(*KEYS).agg(champion_seen=t.seen.max())
+
+
+def user_days(marked: ir.Table, as_ofs: Sequence[date], window: str) -> ir.Table:
+    """Distinct pairs of a user and a day with use: account_id, as_of, ``user_days_{window}``."""
+    parts = _asked(marked, as_ofs, {window}).filter(_.user_id.notnull())
+    parts = parts.group_by("account_id", "user_id", "piece").agg(days=_.day_bit.bit_or())
+    t = _by_segment(parts, as_ofs, {window}, "user_id")
+    return t.group_by(*KEYS).agg(**{f"user_days_{window}": _ones(t.days).sum()})
+
+
+WEEKS = 12
+"""Weeks before as_of whose days of use are compared with each other."""
+
+
+def weeks(marked: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
+    """How days of use spread over the twelve weeks of seven days before as_of.
+
+    Returns
+    -------
+    Table
+        account_id, as_of, ``active_weeks`` (with any use), ``week_days`` and ``week_squares``: the
+        sum of the days of use in each week, and of their squares.
+    """
+    parts = _asked(marked, as_ofs, {"90d"}).group_by("account_id", "piece")
+    t = _by_segment(parts.agg(days=_.day_bit.bit_or()), as_ofs, {"90d"})
+    schema = {"segment": "int64", "as_of": "date", "week": "int64", "of_week": "int64"}
+    calendar = ibis.memtable(_weeks(as_ofs), schema=schema)
+    t = t.inner_join(calendar, ["segment", "as_of"])
+    t = t.group_by(*KEYS, "week").agg(days=_ones(t.days & t.of_week).sum().cast("int64"))
+    return t.group_by(*KEYS).agg(
+        active_weeks=t.count(where=t.days > 0),
+        week_days=t.days.sum(),
+        week_squares=(t.days * t.days).sum(),
+    )
+
+
 def covered(events: ir.Table, observations: ir.Table) -> ir.Table:
     """For each as_of, the first day of which the table tells anything by then.
 
@@ -321,6 +364,27 @@ def _pieces(as_ofs: Sequence[date], windows: Iterable[str]) -> list[tuple[int, d
         for as_of, shift in shifts[unseen:]
         if (word := mask >> shift & _WORD & asked)
     ]
+
+
+def _weeks(as_ofs: Sequence[date]) -> list[tuple[int, date, int, int]]:
+    """The days of each segment, as bits, that lie in each of the weeks before each as_of."""
+    bits: dict[tuple[int, date, int], int] = {}
+    for day, _mask, segment, day_bit, _looks in _days(as_ofs):
+        for as_of in as_ofs:
+            week = ((as_of - day).days - 1) // 7
+            if day < as_of and week < WEEKS:
+                place = (segment * _PIECES, as_of, week)
+                bits[place] = bits.get(place, 0) | day_bit
+    return [(*place, of_week) for place, of_week in bits.items()]
+
+
+def _by_segment(
+    parts: ir.Table, as_ofs: Sequence[date], asked: Iterable[str], *by: str
+) -> ir.Table:
+    """Days known at each as_of, late ones or not, by segment: the same day only once."""
+    pieces = ibis.memtable(_pieces(as_ofs, asked), schema=_PIECE)
+    t = parts.inner_join(pieces, "piece").mutate(segment=_.piece - _.piece % _PIECES)
+    return t.group_by(*KEYS, *by, "segment").agg(days=_.days.bit_or())
 
 
 def _looks_until(day: ir.Value, as_ofs: Sequence[date]) -> ir.Value:

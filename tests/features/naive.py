@@ -140,7 +140,60 @@ def frequency_breadth_depth(own, all_usage, contract, day):
     unseen = [row for row in settled if row["user_id"] not in ever]
     admins = {row["user_id"] for row in own["users"] if row["role"] == "admin"}
     old = within(180, 90)
+    deactivated = [
+        row
+        for row in own["users"]
+        if not pd.isna(row["deactivated_at"])
+        and day - timedelta(days=90) <= row["deactivated_at"] < day
+    ]
+    half_year = users(within(180))
+    lapsed = half_year - users(within(90))
+    actions90 = actions(within(90)) if told(90) else NOTHING
+    by_week = [days(within(7 * n + 7, 7 * n)) for n in range(12)] if told(84) else [0]
+    mean_week = sum(by_week) / 12
+    spread = math.sqrt(sum((n - mean_week) ** 2 for n in by_week) / 12)
+    user_days = {
+        (row["user_id"], row["occurred_at"].normalize())
+        for row in month
+        if isinstance(row["user_id"], str)
+    }
+    done = {
+        user: (
+            sum(actions([r]) for r in within(180) if r["user_id"] == user),
+            max(r["occurred_at"] for r in within(180) if r["user_id"] == user),
+        )
+        for user in half_year
+    }
+    champion = max(done.values(), default=NOTHING)
+    begun, seconds, timed = 0, 0, False
+    for user in users(usage):
+        busy_until = NOTHING
+        mine = [row for row in usage if row["user_id"] == user]
+        for row in sorted(mine, key=lambda r: r["occurred_at"]):
+            lasts = 0 if pd.isna(row["duration_s"]) else row["duration_s"]
+            start, end = row["occurred_at"], row["occurred_at"] + timedelta(seconds=lasts)
+            new = busy_until is NOTHING or start - busy_until >= timedelta(minutes=30)
+            since = start if new else busy_until
+            if start >= day - timedelta(days=28):
+                begun += new
+                seconds += max((end - since).total_seconds(), 0)
+                timed = timed or start != start.normalize()
+            busy_until = end if busy_until is NOTHING else max(busy_until, end)
+    sessions = begun if timed else NOTHING
+    by_users = actions([r for r in month if isinstance(r["user_id"], str)])
     return {
+        "active_weeks_84d": sum(n > 0 for n in by_week) if told(84) else NOTHING,
+        "weekly_spread_84d": spread / mean_week if mean_week else NOTHING,
+        "stickiness_28d": ratio(len(user_days) / 28 if seen28 else NOTHING, users28),
+        "sessions_per_user_28d": ratio(sessions, users28),
+        "session_minutes_28d": ratio(seconds / 60, sessions),
+        "actions_per_session_28d": ratio(by_users if seen28 else NOTHING, sessions),
+        "usage_trend_90d": doublings(
+            actions90, actions(within(180)) - actions90 if told(180) else NOTHING
+        ),
+        "deactivated_users_90d": len(deactivated) if own["users"] else NOTHING,
+        "lapsed_users_share_90d": ratio(len(lapsed), len(half_year)) if told(180) else NOTHING,
+        "champion_quiet_days": (day - champion[1].normalize()).days if champion else NOTHING,
         "active_days_7d": days(within(7)) if told(7) else NOTHING,
         "active_days_28d": days(month) if seen28 else NOTHING,
         "active_days_90d": days(within(90)) if told(90) else NOTHING,

@@ -120,8 +120,13 @@ def users(draw):
 
 
 def usage(draw):
+    """Events of people; most come twice or more, so that sessions have something to hold."""
     n = draw.size(1500)
     when, who = draw.moments(n), draw.among(PEOPLE, n)
+    again = draw.rng.random(n) < 0.5
+    after = pd.to_timedelta(draw.rng.integers(0, 6000, n), unit="s")
+    when = pd.DatetimeIndex(np.where(again, np.roll(when, 1) + after, when))
+    who = [who[i - 1] if again[i] else who[i] for i in range(n)]
     return {
         "account_id": [person[0] for person in who],
         "user_id": draw.maybe(who, 0.1),
