@@ -26,6 +26,8 @@ for command in (  # in the order of --help
     models.train,
     models.evaluate,
     models.promote,
+    models.rollback,
+    models.retrain,
     scores.score,
     scores.explain,
     service.serve,

@@ -1,14 +1,14 @@
 """The work behind the commands, without their words: from a source to a report, a model, scores."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from features import build, catalog, check, observations, settings, source
+from features import build, catalog, check, fingerprint, observations, settings, source
 from features.check.report import Report, counted
 from features.errors import TenureError
 from features.metric import Language
@@ -17,7 +17,7 @@ from serving import score
 if TYPE_CHECKING:
     from training.churn_model import Track
     from training.pipeline import Trained
-    from training.tracking import ModelInfo
+    from training.tracking import ModelInfo, Origin
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,22 @@ class Workplace:
         from training import pipeline, tracking
 
         metrics = catalog.metrics(self.settings)
+        origin = self.origin()
         table = build.training_table(self.source, self.settings)
         trained = pipeline.train(table, self.settings, metrics, track)
-        return trained, tracking.log(trained, self.settings, metrics)
+        return trained, tracking.log(trained, self.settings, metrics, origin)
+
+    def origin(self) -> "Origin":
+        """What a model learned now would be made from: the data, and the settings that matter."""
+        from training.tracking import Origin
+
+        told = asdict(self.settings)
+        matter = {name: told[name] for name in told if name not in ("source_url", "serving")}
+        own = self.settings.metrics.file
+        if own:
+            matter["metrics"] = Path(own).read_text(encoding="utf-8")
+        tables = fingerprint.of(self.source)
+        return Origin(fingerprint.digest(tables, settings=matter), tables)
 
     def score(
         self, as_of: date | None = None, version: str = "champion", language: Language = "en"

@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.errors import TenureError
+from features.fingerprint import Extent
+from training import moved, provenance
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from training.churn_model import ChurnModel
     from training.health import Health
     from training.pipeline import Trained
+    from training.promotion import Decision
 
 FROZEN = "TENURE_FROZEN"
 """Names a folder made by `freeze`; versions are then read from there and from no store."""
@@ -42,8 +43,8 @@ NAME = "tenure"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 
-FEWEST_CHURNED = 20
-"""Churned rows that two versions must both have predicted to be compared."""
+REIGNS = "reigns"
+"""Tag of the registered model: versions that served, in order."""
 
 DISTRIBUTIONS = ("ibis-framework", "lightgbm", "numpy", "pandas", "scipy")
 """What must be installed where the model is loaded, besides this application itself. That one is
@@ -52,6 +53,10 @@ not named: it is on no package index, and a stranger's package of its name must 
 
 class NoChampionError(TenureError):
     """No version serves yet."""
+
+
+class NotPromotedError(TenureError):
+    """A version is worse than the one that serves, or cannot be compared with it."""
 
 
 @dataclass(frozen=True)
@@ -79,35 +84,6 @@ class ModelInfo:
     settings: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Decision:
-    """Why a version was promoted, or was not.
-
-    Parameters
-    ----------
-    version, champion : int
-        The one that wants to serve, and the one that serves; None where there was none.
-    promoted : bool
-    reason : str
-        A sentence with the figures.
-    observations, accounts : int
-        Rows that both predicted before their time.
-    difference, low, high : float, optional
-        Log-loss of the version minus the champion's on those rows, with its 90 % interval from
-        drawing whole accounts; below 0 is better.
-    """
-
-    version: int
-    champion: int | None
-    promoted: bool
-    reason: str
-    observations: int = 0
-    accounts: int = 0
-    difference: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
 def store_uri() -> str:
     """Where runs and versions are kept: MLFLOW_TRACKING_URI, or SQLite under ./models."""
     return (
@@ -115,8 +91,50 @@ def store_uri() -> str:
     )
 
 
-def log(trained: "Trained", settings: "Settings", metrics: "Mapping[str, Metric]") -> int | None:
+@dataclass(frozen=True)
+class Earlier:
+    """What came of an earlier run on the same data.
+
+    Parameters
+    ----------
+    version : int, optional
+        In the registry; None for a model without skill.
+    decided : bool
+        Whether it was compared with the champion, or needs not be.
+    """
+
+    version: int | None
+    decided: bool
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model was learned from, so that the next run can tell whether anything is new.
+
+    Parameters
+    ----------
+    digest : str
+        Of the data and the settings together; see `features.fingerprint.digest`.
+    tables : mapping of str to Extent
+        Rows, span and digest of each table.
+    """
+
+    digest: str
+    tables: Mapping[str, Extent]
+
+
+def log(
+    trained: "Trained",
+    settings: "Settings",
+    metrics: "Mapping[str, Metric]",
+    origin: Origin | None = None,
+) -> int | None:
     """Keep a training run, and register its model as challenger if it has skill.
+
+    Parameters
+    ----------
+    origin : Origin, optional
+        What it was learned from; kept as `data.json` and as a tag of the run.
 
     Returns
     -------
@@ -127,11 +145,14 @@ def log(trained: "Trained", settings: "Settings", metrics: "Mapping[str, Metric]
     import mlflow
 
     with mlflow.start_run(experiment_id=_experiment(client)) as run:
-        mlflow.set_tag("skill", str(trained.summary["skill"]).lower())
+        mlflow.set_tags(_tags(trained, origin))
         mlflow.log_params(_parameters(trained, settings))
         mlflow.log_metrics(_numbers(trained.summary))
         with tempfile.TemporaryDirectory() as folder:
             _write(Path(folder), trained, settings, metrics)
+            if origin:
+                tables = {name: asdict(each) for name, each in origin.tables.items()}
+                _write_json(Path(folder) / "data.json", tables)
             mlflow.log_artifacts(folder)
         stored = _log_model(trained)
     if not trained.summary["skill"]:
@@ -192,7 +213,7 @@ def info(reference: str | int = CHAMPION) -> ModelInfo:
     return _info(_find(reference))
 
 
-def promote(reference: int | str, force: bool = False) -> Decision:
+def promote(reference: int | str, force: bool = False) -> "Decision":
     """Make a version the champion, unless it is worse than the one that serves.
 
     Both have predicted the past before its time. On the observations that both predicted, accounts
@@ -217,48 +238,83 @@ def promote(reference: int | str, force: bool = False) -> Decision:
     for name, value in tags.items():
         client.set_model_version_tag(NAME, challenger.version, f"promotion.{name}", str(value))
     if not decision.promoted:
-        raise TenureError(
+        raise NotPromotedError(
             decision.reason,
             f"Keep the champion, or insist with `tenure promote {challenger.version} --force`.",
         )
-    client.set_registered_model_alias(NAME, CHAMPION, challenger.version)
+    _crown(client, int(challenger.version))
     return decision
 
 
-def compare(champion: pd.DataFrame, challenger: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
-    """Set two backtests side by side on the observations that both predicted.
+def rollback() -> tuple[int, int]:
+    """Give the champion's place back to the one that served before.
 
     Returns
     -------
-    dict
-        `observations`, `accounts`, `churned`, and the mean log-loss of the second minus that of the
-        first with its 90 % interval: `difference`, `low`, `high` (None without common rows).
+    tuple of int
+        The version that no longer serves, and the one that serves again.
+
+    Raises
+    ------
+    NoChampionError
+        If there is no champion.
+    TenureError
+        If none served before it, or its files are gone.
     """
-    from training.evaluate import draw_figures, log_losses
+    now = int(_find(CHAMPION).version)
+    client = _client()
+    reigns = _reigns(client)
+    before = [each for each in reigns if each != now]
+    if not before:
+        raise TenureError(
+            f"Version {now} is the first champion: none served before it.",
+            "Promote another with `tenure promote VERSION`.",
+        )
+    _info(_find(before[-1]))  # a version whose files are gone must not serve
+    client.set_registered_model_alias(NAME, CHAMPION, str(before[-1]))
+    kept = reigns[: len(reigns) - reigns[::-1].index(before[-1])]
+    client.set_registered_model_tag(NAME, REIGNS, json.dumps(kept))
+    client.set_model_version_tag(NAME, str(now), "rollback.to", str(before[-1]))
+    return now, before[-1]
 
-    keys = ["account_id", "as_of"]
-    both = challenger.merge(champion[[*keys, "probability"]], on=keys, suffixes=("", "_champion"))
-    counted = {
-        "observations": len(both),
-        "accounts": int(both["account_id"].nunique()),
-        "churned": int(both["churned"].sum()),
-    }
-    if both.empty:
-        return {**counted, "difference": None, "low": None, "high": None}
-    churned = both["churned"].to_numpy(np.float64)
-    extra = log_losses(both["probability"].to_numpy(), churned) - log_losses(
-        both["probability_champion"].to_numpy(), churned
+
+def earlier(digest: str) -> "Earlier | None":
+    """Find the last finished run that learned from the same data with the same settings."""
+    client = _client()
+    runs = client.search_runs(
+        [_experiment(client)],
+        f"tags.`data.digest` = '{digest}' and attributes.status = 'FINISHED'",
+        max_results=1,
     )
+    if not runs:
+        return None
+    made = client.search_model_versions(f"name = '{NAME}' and run_id = '{runs[0].info.run_id}'")
+    skilled = runs[0].data.tags.get("skill") == "true"
+    if skilled and not made:
+        return None  # died between logging and registering
+    number = int(made[0].version) if made else None
+    return Earlier(number, not made or "promotion.promoted" in made[0].tags)
 
-    def mean(_: pd.DataFrame, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        return {"difference": extra @ weights / weights.sum(axis=0)}
 
-    low, high = np.quantile(draw_figures(both, mean, seed=seed)["difference"], [0.05, 0.95])
-    point = mean(both, both["weight"].to_numpy(np.float64)[:, None])["difference"][0]
-    return {**counted, "difference": float(point), "low": float(low), "high": float(high)}
+def _crown(client: "MlflowClient", version: int) -> None:
+    """Set the alias that serves, and note who did before."""
+    before = _reigns(client)
+    client.set_registered_model_alias(NAME, CHAMPION, str(version))
+    if before[-1:] != [version]:
+        client.set_registered_model_tag(NAME, REIGNS, json.dumps([*before, version]))
 
 
-def _decide(client: "MlflowClient", challenger: "ModelVersion", force: bool) -> Decision:
+def _reigns(client: "MlflowClient") -> list[int]:
+    """Versions that served, in order; the alias has the last word on who serves now."""
+    told = json.loads(client.get_registered_model(NAME).tags.get(REIGNS, "[]"))
+    champion = _alias(client, CHAMPION)
+    now = [int(champion.version)] if champion else []
+    return [*told, *now] if told[-1:] != now else told
+
+
+def _decide(client: "MlflowClient", challenger: "ModelVersion", force: bool) -> "Decision":
+    from training.promotion import Decision, decide
+
     version = int(challenger.version)
     champion = _alias(client, CHAMPION)
     if champion is None:
@@ -266,26 +322,7 @@ def _decide(client: "MlflowClient", challenger: "ModelVersion", force: bool) -> 
     serving = int(champion.version)
     if serving == version:
         return Decision(version, serving, True, f"Version {version} is the champion already.")
-    found = compare(_backtest(champion), _backtest(challenger))
-    churned = found.pop("churned")
-    if churned < FEWEST_CHURNED:
-        verdict, good = (
-            f"cannot be compared with champion {serving}: both predicted only {churned} churned "
-            f"observations, {FEWEST_CHURNED} are needed",
-            False,
-        )
-    else:
-        good = found["low"] <= 0
-        word = "worse than" if not good else "better than" if found["high"] < 0 else "as good as"
-        verdict = (
-            f"is {word} champion {serving}: log-loss {found['difference']:+.5f} "
-            f"(90 % interval {found['low']:+.5f} to {found['high']:+.5f}) on "
-            f"{found['observations']:,} common later observations of {found['accounts']:,} accounts"
-        )
-    forced = ", promoted by force" if force and not good else ""
-    return Decision(
-        version, serving, good or force, f"Version {version} {verdict}{forced}.", **found
-    )
+    return decide(version, serving, (_backtest(champion), _backtest(challenger)), force)
 
 
 def _client() -> "MlflowClient":
@@ -300,6 +337,7 @@ def _client() -> "MlflowClient":
     uri = store_uri()
     if file := _sqlite_file(uri):
         file.parent.mkdir(parents=True, exist_ok=True)
+        moved.settle(file, NAME)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(os.environ.get("MLFLOW_REGISTRY_URI", uri))
     return mlflow.MlflowClient()
@@ -347,10 +385,20 @@ def _write(
         "catalog": [_described(metric) for metric in metrics.values()],
     }
     for name, document in documents.items():
-        text = json.dumps(document, indent=1, default=str, allow_nan=False)
-        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        _write_json(folder / f"{name}.json", document)
     trained.backtest.to_parquet(folder / "backtest.parquet", index=False)
     trained.importance.to_csv(folder / "importance.csv", index=False)
+
+
+def _write_json(file: Path, document: Any) -> None:
+    text = json.dumps(document, indent=1, default=str, allow_nan=False)
+    file.write_text(text, encoding="utf-8")
+
+
+def _tags(trained: "Trained", origin: Origin | None) -> dict[str, str]:
+    told = {"skill": str(trained.summary["skill"]).lower()}
+    told |= {f"code.{name}": value for name, value in provenance.code().items()}
+    return told | ({"data.digest": origin.digest} if origin else {})
 
 
 def _described(metric: "Metric") -> dict[str, Any]:
@@ -515,7 +563,7 @@ def _download(found: "ModelVersion", **what: str | None) -> Path:
         raise TenureError(
             f"{_told(store_uri())} knows version {found.version}, but its files cannot be read: "
             f"{error}",
-            "If the folder was moved, move it back; else run `tenure train SOURCE` again.",
+            "Bring the folder back as it was, or run `tenure train SOURCE` again.",
         ) from None
 
 

@@ -1,10 +1,12 @@
-"""Learn and judge: train, evaluate, promote."""
+"""Learn and judge: train, evaluate, promote, rollback, retrain."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
+from features.errors import TenureError
 from serving.commands.options import (
     Config,
     Json,
@@ -59,6 +61,32 @@ def promote(
     decision = tracking.promote(version, force)
     say(decision.reason)
     then("score", "SOURCE", "--out", "scores.csv", why="everybody's risk, with its drivers")
+
+
+def rollback() -> None:
+    """Let the version serve again that served before the champion."""
+    from training import tracking
+
+    left, back = tracking.rollback()
+    say(f"Version {back} serves again, in place of version {left}.")
+    then("evaluate", back, why="how good it was")
+
+
+def retrain(source: Source = None, config: Config = None) -> None:
+    """Check, train, compare and promote unless worse; for schedulers (docs/retraining.md).
+
+    Prints one line of JSON. Ends with 0 if the registry is as it should be (promoted, kept,
+    nothing new), with 1 if somebody must look: errors in the data, no skill, another one running.
+    """
+    from serving.retraining import retrain as run
+
+    try:
+        outcome = run(str(source) if source else None, config, track)
+    except TenureError as error:
+        print(json.dumps({"status": "failed", "reason": error.message, "fix": error.fix}))
+        raise
+    print(json.dumps(asdict(outcome)))
+    say(outcome.reason)
 
 
 def _document(version: int | None, summary: dict[str, Any]) -> str:

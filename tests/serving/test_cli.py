@@ -16,6 +16,8 @@ COMMANDS = (
     "train",
     "evaluate",
     "promote",
+    "rollback",
+    "retrain",
     "score",
     "explain",
     "serve",

@@ -14,7 +14,7 @@ import pytest
 from features.errors import TenureError
 from features.metric import Metric
 from features.settings import Settings
-from training import tracking
+from training import promotion, tracking
 from training.pipeline import Trained, train
 from training.tracking import NoChampionError
 
@@ -193,33 +193,62 @@ def test_lost_files_are_told(
         tracking.load(number)
 
 
+@pytest.mark.parametrize("step", ["_log_model", "_register"])
 def test_killed_half_way_leaves_the_registry_as_it_was(
-    champion: int, trained: Trained, store: Path, tmp_path: Path
+    step: str, champion: int, trained: Trained, store: Path, tmp_path: Path
 ) -> None:
-    """The process dies when all is logged and the version is about to be registered."""
+    """The process is killed while it logs, and when a version is about to be registered."""
     script = tmp_path / "killed.py"
     script.write_text(
-        "import os, sys, pandas as pd\n"
-        "from pathlib import Path\n"
-        "from training import tracking, pipeline, churn_model\n"
+        "import os, signal, pandas as pd\n"
+        "from training import tracking, pipeline\n"
         "from features.settings import Settings\n"
         "model, info = tracking.load()\n"
         "table = pd.DataFrame({f.name: [None] for f in model.features})\n"
         "health = tracking.load_health()\n"
         "frames = table, info.summary, table, table.astype(object)\n"
         "trained = pipeline.Trained(model, health, *frames)\n"
-        "tracking._register = lambda *_: os._exit(9)\n"
+        f"tracking.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "tracking.log(trained, Settings(), {})\n"
     )
     client = mlflow.MlflowClient()
-    before = [each.version for each in client.search_model_versions("name = 'tenure'")]
+
+    def versions() -> tuple[list[str], dict[str, str]]:
+        found = client.search_model_versions("name = 'tenure'")
+        aliases = client.get_registered_model("tenure").aliases
+        return [
+            (each.version, [a for a in aliases if aliases[a] == each.version]) for each in found
+        ]
+
+    before = versions()
     died = subprocess.run(
         [sys.executable, script], cwd=Path(__file__).parents[2], env=os.environ, check=False
     )
-    assert died.returncode == 9
-    after = [each.version for each in client.search_model_versions("name = 'tenure'")]
-    assert after == before
+    assert died.returncode == -9
+    assert versions() == before
     assert tracking.load()[1].version == champion
+
+
+def test_rolling_back_goes_from_champion_to_champion(
+    champion: int, trained: Trained, settings: Settings, metrics: dict[str, Metric]
+) -> None:
+    client = mlflow.MlflowClient()
+    client.set_registered_model_tag("tenure", tracking.REIGNS, json.dumps([champion]))
+    with pytest.raises(TenureError, match="none served before it"):
+        tracking.rollback()
+    second = tracking.log(trained, settings, metrics)
+    third = tracking.log(trained, settings, metrics)
+    assert second is not None
+    assert third is not None
+    tracking.promote(second)
+    tracking.promote(third)
+    assert tracking.rollback() == (third, second)
+    assert tracking.version() == second
+    assert client.get_model_version("tenure", str(third)).tags["rollback.to"] == str(second)
+    assert tracking.rollback() == (second, champion)
+    with pytest.raises(TenureError, match="none served before it"):
+        tracking.rollback()
+    assert tracking.version() == champion
 
 
 def test_comparing_two_backtests_pairs_their_rows(
@@ -227,8 +256,8 @@ def test_comparing_two_backtests_pairs_their_rows(
 ) -> None:
     one = trained.backtest
     other = blurred(trained, 0.3).backtest.sample(frac=0.5, random_state=0)
-    found = tracking.compare(one, other)
+    found = promotion.compare(one, other)
     assert found["observations"] == len(other)
     assert 0 < found["low"] < found["difference"] < found["high"]
-    swapped = tracking.compare(other, one)
+    swapped = promotion.compare(other, one)
     assert swapped["difference"] == pytest.approx(-found["difference"])

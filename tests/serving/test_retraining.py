@@ -1,0 +1,69 @@
+"""`tenure retrain`, as a scheduler runs it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from features.errors import TenureError
+from serving.retraining import alone, retrain
+from training import tracking
+
+
+def quiet(steps, _description):
+    return steps
+
+
+@pytest.fixture
+def company(champion, tmp_path, monkeypatch, use_store):
+    """The company with a store of its own, moved there from where the champion was made."""
+    shutil.copytree(Path(champion.store.removeprefix("sqlite:///")).parent, tmp_path / "models")
+    use_store(monkeypatch, f"sqlite:///{tmp_path}/models/mlflow.db")
+    return champion
+
+
+def test_a_moved_store_serves_and_learns_where_it_is(company, tmp_path, monkeypatch, use_store):
+    model, info = tracking.load()
+    assert model.booster.num_trees() > 0
+    found = mlflow.pyfunc.load_model("models:/tenure@champion")
+    assert str(tmp_path) in mlflow.MlflowClient().get_run(info.run_id).info.artifact_uri
+    assert found.metadata.signature is not None
+    use_store(monkeypatch, company.store)  # the one copied from is as it was
+    assert tracking.load()[1].run_id == info.run_id
+
+
+def test_nothing_new_then_new_settings_then_a_run_that_died(company, tmp_path):
+    again = retrain(str(company.company), company.config, quiet)
+    assert again.status == "nothing new"
+    assert (again.version, again.champion) == (company.version, company.version)
+
+    config = tmp_path / "tenure.toml"
+    config.write_text(company.config.read_text().replace("trees = 80", "trees = 60"))
+    new = retrain(str(company.company), config, quiet)
+    assert new.status in ("promoted", "kept")
+    assert new.version == company.version + 1
+    assert new.data != again.data
+    assert f"Version {new.version} is" in new.reason
+    assert tracking.version() == new.champion
+
+    client = mlflow.MlflowClient()
+    run = client.get_run(tracking.info(new.version).run_id)
+    assert set(run.data.tags) >= {"data.digest", "code.version", "code.lock"}
+    tables = json.loads(tracking._artifact(tracking._find(new.version), "data.json").read_text())
+    assert tables["contracts"]["rows"] > 400
+
+    # died between registering and comparing: the next one only compares
+    client.delete_model_version_tag("tenure", str(new.version), "promotion.promoted")
+    taken_up = retrain(str(company.company), config, quiet)
+    assert taken_up.version == new.version
+    assert taken_up.status == "promoted"
+    assert retrain(str(company.company), config, quiet).status == "nothing new"
+
+
+def test_two_at_once_cannot_be(company):
+    with alone(tracking.store_uri()), pytest.raises(TenureError, match="runs already"):
+        retrain(str(company.company), company.config, quiet)
+    with alone(tracking.store_uri()):
+        pass  # it was let go
