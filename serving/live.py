@@ -41,6 +41,8 @@ class Snapshot:
         Rows of the score table, the riskiest first.
     predictor : Predictor, optional
         The model itself, for observations that are no rows.
+    settings_version : int
+        How many of people's decisions stand in the health that was told.
     computed_at : float
         Seconds since 1970.
     """
@@ -48,6 +50,7 @@ class Snapshot:
     model: Mapping[str, Any]
     rows: tuple[Record, ...]
     predictor: Predictor | None = None
+    settings_version: int = 0
     computed_at: float = field(default_factory=time.time)
 
     @cached_property
@@ -82,6 +85,11 @@ class Snapshot:
         return str(self.model["version"])
 
     @property
+    def edition(self) -> str:
+        """Version of the model, and of its settings where people changed some."""
+        return edition(self.version, self.settings_version)
+
+    @property
     def scored_at(self) -> str:
         """When the scores were computed; ISO, UTC."""
         return datetime.fromtimestamp(self.computed_at, UTC).isoformat(timespec="seconds")
@@ -89,6 +97,17 @@ class Snapshot:
     def warm(self) -> None:
         """Make everything that requests would otherwise wait for."""
         _ = self.by_id, self.encoded, self.tag
+
+
+def edition(version: object, settings_version: int) -> str:
+    """Name what scores.
+
+    Examples
+    --------
+    >>> edition(3, 0), edition(3, 2)
+    ('3', '3+2')
+    """
+    return f"{version}+{settings_version}" if settings_version else str(version)
 
 
 class NotReadyError(Exception):
@@ -104,7 +123,7 @@ class Live:
     Parameters
     ----------
     champion : callable
-        Version that should serve now; raises TenureError where there is none.
+        Edition that should serve now (see `edition`); raises TenureError where there is none.
     compute : callable
         Makes the scores, by the champion.
     changed : callable, optional
@@ -193,7 +212,7 @@ class Live:
         return self._tell(None)
 
     def _outdated(self, version: str) -> bool:
-        if self._snapshot is None or self._snapshot.version != version:
+        if self._snapshot is None or self._snapshot.edition != version:
             return True
         return time.monotonic() - self._computed_at > REFRESH_SECONDS
 

@@ -1,7 +1,8 @@
 """Health as it is served: the learned score, its bands, and what people decided about it."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -9,8 +10,11 @@ import numpy as np
 import pandas as pd
 
 from training import bands
+from training import decisions as decided
 from training.bands import Bands
+from training.decisions import HealthDecision
 from training.health_score import HealthScore
+from training.present import Goals
 
 SCORE_FILE, BANDS_FILE = "health_score.json", "health_bands.json"
 
@@ -30,6 +34,16 @@ class Health:
     score: HealthScore
     bands: Bands
     settings_version: int = 0
+
+    def after(
+        self,
+        decisions: Sequence[HealthDecision],
+        present_weights: Mapping[str, float],
+        present_goals: Goals,
+    ) -> Self:
+        """Health as it is after people's decisions, the first of which is number 1."""
+        score = decided.apply(self.score, decisions, present_weights, present_goals)
+        return replace(self, score=score, settings_version=len(decisions))
 
     def look(self, features: pd.DataFrame) -> pd.DataFrame:
         """Health and band of accounts, at one look or several.

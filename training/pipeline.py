@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from features.errors import TenureError
 from features.metric import CONTEXT, Metric
 from features.settings import ObservationSettings, Settings
-from training import evaluate, health_backtest, leaks
+from training import comparison, evaluate, health_backtest, leaks
 from training.bands import Bands
 from training.churn_model import Calibration, ChurnModel, Track, choose_trees, quiet
 from training.health import Health
@@ -126,7 +126,10 @@ def train(
         "trees": trees,
         "features": len(model.features),
         "calibration": asdict(model.calibration),
-        "health_score": health_backtest.summary(backtest, health, seed),
+        "health_score": {
+            **health_backtest.summary(backtest, health, seed),
+            **_present(table, health, settings, metrics),
+        },
         "leaks": [asdict(leak) for leak in leaks.find(table, used)],
         "leak_checks": list(leaks.CHECKS),
         "top_metrics": importance.head(10).to_dict("records"),
@@ -174,6 +177,19 @@ def _contract_trees(
     most, seed = settings.training.trees, settings.training.seed
     before, after = rows[fold.train_mask], rows[fold.test_mask]
     return choose_trees(before, after, contract, most=most, seed=seed)[1]
+
+
+def _present(
+    table: pd.DataFrame, health: Health, settings: Settings, metrics: Mapping[str, Metric]
+) -> dict[str, Any]:
+    """Weights and goals in use today, beside the learned ones."""
+    present = settings.health_present
+    weights = comparison.today(health.score, present.weights, metrics)
+    return {
+        "present_weights": weights,
+        "present_goals": dict(present.goals),
+        "changes": comparison.changes(table, health, weights, present.goals),
+    }
 
 
 def _contract_score(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from features.metric import Metric
     from features.settings import Settings
     from training.churn_model import ChurnModel
+    from training.decisions import HealthDecision
     from training.health import Health
     from training.pipeline import Trained
     from training.promotion import Decision
@@ -45,6 +46,9 @@ CHALLENGER = "challenger"
 
 REIGNS = "reigns"
 """Tag of the registered model: versions that served, in order."""
+
+DECISION = "health_decision."
+"""Begins the tags of a version in which people's decisions stand, numbered in order."""
 
 DISTRIBUTIONS = ("ibis-framework", "lightgbm", "numpy", "pandas", "scipy")
 """What must be installed where the model is loaded, besides this application itself. That one is
@@ -182,10 +186,40 @@ def load(reference: str | int = CHAMPION) -> "tuple[ChurnModel, ModelInfo]":
 
 
 def load_health(reference: str | int = CHAMPION) -> "Health":
-    """Fetch the health score and bands of a version; raises as `load` does."""
-    from training.health import Health
+    """Fetch health as it is served: as learned, after people's decisions; raises as `load`."""
+    found = _find(reference)
+    told = _info(found).summary["health_score"]
+    learned = _learned_health(found)
+    return learned.after(_decisions(found), told["present_weights"], told["present_goals"])
 
-    return Health.load(_model_folder(_find(reference)))
+
+def load_learned_health(reference: str | int = CHAMPION) -> "Health":
+    """Fetch health as it was learned, before people decided on it; raises as `load` does."""
+    return _learned_health(_find(reference))
+
+
+def decisions(reference: str | int = CHAMPION) -> "list[HealthDecision]":
+    """What people decided about a version's weights and goals, in order."""
+    return _decisions(_find(reference))
+
+
+def decide(decision: "HealthDecision", reference: str | int = CHAMPION) -> int:
+    """Record a decision in the registered version, after trying that it can be carried out.
+
+    Returns
+    -------
+    int
+        How many decisions the version has now: the version of its settings.
+    """
+    from training import decisions as decided
+
+    found = _find(reference)
+    learned, before = _learned_health(found), _decisions(found)
+    told = _info(found).summary["health_score"]
+    decided.check(decision, learned.score)
+    learned.after([*before, decision], told["present_weights"], told["present_goals"])
+    _record(_client(), int(found.version), len(before) + 1, decision)
+    return len(before) + 1
 
 
 def freeze(reference: str | int, folder: Path) -> ModelInfo:
@@ -438,6 +472,7 @@ def _register(client: "MlflowClient", stored: "LoggedModel", run_id: str) -> int
     made = client.create_model_version(
         NAME, source=stored.model_uri, run_id=run_id, model_id=stored.model_id
     )
+    _carry(client, int(made.version))
     client.set_registered_model_alias(NAME, CHALLENGER, made.version)
     return int(made.version)
 
@@ -541,6 +576,36 @@ def _backtest(found: "ModelVersion") -> pd.DataFrame:
 
 def _artifact(found: "ModelVersion", name: str) -> Path:
     return _download(found, run_id=found.run_id, artifact_path=name)
+
+
+def _learned_health(found: "ModelVersion") -> "Health":
+    from training.health import Health
+
+    return Health.load(_model_folder(found))
+
+
+def _decisions(found: "ModelVersion") -> "list[HealthDecision]":
+    from training.decisions import HealthDecision
+
+    tags = sorted(name for name in found.tags if name.startswith(DECISION))
+    return [HealthDecision.from_json(found.tags[name]) for name in tags]
+
+
+def _record(client: "MlflowClient", version: int, number: int, decision: "HealthDecision") -> None:
+    name = f"{DECISION}{number:05}"
+    client.set_model_version_tag(NAME, str(version), name, decision.to_json())
+
+
+def _carry(client: "MlflowClient", version: int) -> None:
+    """Take over what people fixed or rejected on the version that serves."""
+    from training import decisions as decided
+
+    champion = _alias(client, CHAMPION)
+    if champion is None:
+        return
+    kept = decided.carried(_decisions(champion), int(champion.version))
+    for number, decision in enumerate(kept, start=1):
+        _record(client, version, number, decision)
 
 
 def _model_folder(found: "ModelVersion") -> Path:
