@@ -7,7 +7,7 @@ import traceback
 import typer
 
 from features.errors import TenureError
-from serving.commands import data, keys, models, scores, service
+from serving.commands import data, keys, models, scores, service, weights
 from serving.terminal import say
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for command in (  # in the order of --help
     models.promote,
     models.rollback,
     models.retrain,
+    weights.weights,
     scores.score,
     scores.explain,
     service.serve,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from features import catalog
 from features.check.report import counted
 from features.errors import TenureError
-from serving.live import REFRESH_SECONDS, Snapshot
+from serving.live import REFRESH_SECONDS, Snapshot, edition
 from serving.predict import Predictor, mean_points
 
 if TYPE_CHECKING:
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 def champion() -> str:
-    """Version of the model that should serve now."""
+    """Edition that should serve now: the champion, and people's decisions on its health score."""
     from training import tracking
 
-    return str(tracking.version())
+    version = tracking.version()
+    return edition(version, len(tracking.decisions(version)))
 
 
 class Scoring:
@@ -38,7 +39,7 @@ class Scoring:
 
     def __call__(self) -> Snapshot:
         """Compute the scores."""
-        from serving import score
+        from serving import score, weights
         from serving.workflow import model_facts
         from training import tracking
 
@@ -49,7 +50,8 @@ class Scoring:
         self._version = info.version
         rows = tuple(score.records(table))
         predictor = Predictor(model, catalog.metrics(place.settings), mean_points(rows))
-        return Snapshot({**model_facts(info, table), "inputs": predictor.inputs}, rows, predictor)
+        facts = {**model_facts(info, table), "inputs": predictor.inputs}
+        return Snapshot(facts, rows, predictor, weights.told(info.version))
 
     def _open(self, version: int) -> "Workplace":
         old = time.monotonic() - self._opened_at > REFRESH_SECONDS

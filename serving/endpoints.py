@@ -56,6 +56,7 @@ class Api:
             Route("/v1/accounts", self.accounts),
             Route("/v1/accounts/{account_id:path}", self.account),
             Route("/v1/model", self.model),
+            Route("/v1/health-score", self.health_score),
             Route("/healthz", self.healthz),
             Route("/livez", self.healthz),
             Route("/readyz", self.readyz),
@@ -123,6 +124,13 @@ class Api:
         if same := _unchanged(request, snapshot):
             return same
         return JSONResponse(dict(snapshot.model), headers=_tagged(snapshot))
+
+    async def health_score(self, request: Request) -> Response:
+        """Weights and goals with their evidence."""
+        snapshot = self.live.snapshot
+        if same := _unchanged(request, snapshot):
+            return same
+        return JSONResponse(dict(snapshot.health_document), headers=_tagged(snapshot))
 
     async def healthz(self, _: Request) -> Response:
         """Say that the process runs."""

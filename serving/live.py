@@ -41,8 +41,8 @@ class Snapshot:
         Rows of the score table, the riskiest first.
     predictor : Predictor, optional
         The model itself, for observations that are no rows.
-    settings_version : int
-        How many of people's decisions stand in the health that was told.
+    health_score : mapping, optional
+        Weights and goals with their evidence (see `serving.weights.told`).
     computed_at : float
         Seconds since 1970.
     """
@@ -50,7 +50,7 @@ class Snapshot:
     model: Mapping[str, Any]
     rows: tuple[Record, ...]
     predictor: Predictor | None = None
-    settings_version: int = 0
+    health_score: Mapping[str, Any] | None = None
     computed_at: float = field(default_factory=time.time)
 
     @cached_property
@@ -69,7 +69,7 @@ class Snapshot:
 
         The moment of scoring is left out.
         """
-        said = hashlib.sha256(self.version.encode())
+        said = hashlib.sha256(self.edition.encode())
         for row in self.rows:
             said.update(_json({**row, "scored_at": None}))
         return said.hexdigest()[:20]
@@ -87,7 +87,15 @@ class Snapshot:
     @property
     def edition(self) -> str:
         """Version of the model, and of its settings where people changed some."""
-        return edition(self.version, self.settings_version)
+        told = self.health_score or {"settings_version": 0}
+        return edition(self.version, told["settings_version"])
+
+    @property
+    def health_document(self) -> Mapping[str, Any]:
+        """Weights and goals with their evidence; raises NotReadyError where none are loaded."""
+        if self.health_score is None:
+            raise NotReadyError("No health score is loaded.")
+        return self.health_score
 
     @property
     def scored_at(self) -> str:

@@ -7,6 +7,7 @@ from pydantic.json_schema import models_json_schema
 
 from serving import api
 from serving.api import MOST_ACCOUNTS
+from serving.health_forms import HealthScore
 from serving.keys import SCOPES
 from serving.wish import BANDS, LONGEST, SORTS
 
@@ -20,6 +21,7 @@ _FORMS = (
     api.Predictions,
     api.Accounts,
     api.Model,
+    HealthScore,
     api.Ready,
     api.Error,
 )
@@ -92,6 +94,9 @@ def _paths() -> dict[str, Any]:
         "/v1/accounts": {"get": _accounts()},
         "/v1/accounts/{account_id}": {"get": _account()},
         "/v1/model": {"get": _looking("model", "The model that serves", "Model")},
+        "/v1/health-score": {
+            "get": _looking("health_score", "Weights, goals and their evidence", "HealthScore")
+        },
         "/healthz": {"get": _open("healthz", "The process runs", _text())},
         "/readyz": {"get": _open("readyz", "Scores are there", _json("Ready"), 503)},
         "/metrics": {"get": _metrics()},

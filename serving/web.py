@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from serving import explain, language
+from serving import explain, language, weights
 from serving.access import Access, Caller, for_people
 from serving.api import ApiError, code_of
 from serving.audit import Audit
@@ -47,6 +47,7 @@ def create_app(live: Live, audit: Audit, access: Access | None = None) -> Starle
         routes=[
             Route("/", pages.accounts, name="accounts"),
             Route("/accounts/{account_id:path}", pages.account, name="account"),
+            Route("/health-score", pages.health_score, name="health_score"),
             Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
             *(Login(access, pages.page).routes if access else ()),
             *api.routes,
@@ -68,7 +69,7 @@ class _Pages:
     def __init__(self, live: Live, audit: Audit) -> None:
         self.live = live
         self.audit = audit
-        self.templates = _templates()
+        self.templates = templates()
 
     def accounts(self, request: Request) -> Response:
         """Everybody, the riskiest first."""
@@ -117,6 +118,12 @@ class _Pages:
             dimensions=dimensions,
             steps=waterfall(row, dimensions),
         )
+
+    def health_score(self, request: Request) -> Response:
+        """Weights, goals and their evidence, for leaders."""
+        snapshot = self.live.snapshot
+        document = snapshot.health_document
+        return self.page(request, "health_score.html", snapshot=snapshot, document=document)
 
     def not_ready(self, request: Request, error: Exception) -> Response:
         """Answer while there are no scores."""
@@ -189,7 +196,8 @@ def waterfall(row: Record, dimensions: Sequence[Mapping[str, Any]]) -> list[dict
     ]
 
 
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Templates with the words that they use."""
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -211,6 +219,7 @@ def _templates() -> Environment:
         "in_short": explain.in_short,
         "quantity": explain.quantity,
         "stands_well": explain.stands_well,
+        **{name: getattr(weights, name) for name in weights.WORDS},
     }
     return environment
 

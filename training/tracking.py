@@ -198,6 +198,12 @@ def load_learned_health(reference: str | int = CHAMPION) -> "Health":
     return _learned_health(_find(reference))
 
 
+def catalog(reference: str | int = CHAMPION) -> dict[str, dict[str, Any]]:
+    """The metrics as they were when a version was trained, by name; raises as `load` does."""
+    text = _artifact(_find(reference), "catalog.json").read_text(encoding="utf-8")
+    return {each["name"]: each for each in json.loads(text)}
+
+
 def decisions(reference: str | int = CHAMPION) -> "list[HealthDecision]":
     """What people decided about a version's weights and goals, in order."""
     return _decisions(_find(reference))
@@ -232,6 +238,7 @@ def freeze(reference: str | int, folder: Path) -> ModelInfo:
         "version": str(found.version),
         "creation_timestamp": found.creation_timestamp,
         "run_id": found.run_id,
+        "tags": dict(found.tags),
     }
     (folder / "version.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return _info(found)
@@ -528,7 +535,7 @@ def _numbered(client: "MlflowClient", version: str) -> "ModelVersion | None":
 
 def _frozen(folder: Path, reference: str | int) -> "ModelVersion":
     """Read the one version of a folder made by `freeze`, which is its champion."""
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
     told = json.loads((folder / "version.json").read_text(encoding="utf-8"))
     if str(reference) not in (CHAMPION, told["version"]):
@@ -536,7 +543,11 @@ def _frozen(folder: Path, reference: str | int) -> "ModelVersion":
             f"Only version {told['version']} is frozen here, not {reference}.",
             "Ask the store that it came from.",
         )
-    return ModelVersion(name=NAME, **told)
+    tags = [
+        ModelVersionTag(*each)  # type: ignore[no-untyped-call]
+        for each in told.pop("tags").items()
+    ]
+    return ModelVersion(name=NAME, tags=tags, **told)
 
 
 def _check_absent(error: Exception) -> None:

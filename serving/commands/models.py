@@ -39,6 +39,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Show how good a version was on what came after it had learned."""
+    from serving import weights
     from training import evaluate as evaluation
     from training import tracking
 
@@ -48,6 +49,7 @@ def evaluate(
         return
     say(f"Version {info.version}, trained {info.trained_at:%Y-%m-%d %H:%M} UTC\n")
     say(evaluation.to_text(info.summary))
+    say("\nHealth score\n\n" + weights.to_text(weights.told(info.version)))
     then("promote", info.version, why="let it serve, if it does not yet")
 
 

@@ -1,0 +1,70 @@
+"""The form in which `GET /v1/health-score` tells weights, goals and their evidence."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class HealthGoal(_Form):
+    """From where on a metric is healthy, and what came of accounts on each side."""
+
+    segment: str = Field(description="all: every account")
+    goal: float
+    learned_goal: float = Field(description="Before people decided")
+    red: float
+    green: float
+    low: float | None = Field(description="90 % interval of the goal; null where not learned")
+    high: float | None
+    accounts_below: int
+    churned_below: int
+    accounts_above: int
+    churned_above: int
+    lead_days: float | None
+    enough: bool
+
+
+class HealthDimension(_Form):
+    """What a dimension counts for, of 100."""
+
+    weight: float
+    low: float | None
+    high: float | None
+
+
+class HealthMetric(HealthDimension):
+    """What a metric counts for, and its goals."""
+
+    dimension: str
+    label: str
+    unit: str
+    healthy: Literal["high", "low"] | None
+    learned_weight: float
+    present_weight: float | None
+    change: dict[str, Any] | None = Field(description="Whom today's weight and goal would flag")
+    goals: list[HealthGoal]
+
+
+class HealthScore(_Form):
+    """Weights and goals as they are served, with what stands behind them."""
+
+    version: int
+    settings_version: int = Field(description="How many decisions of people stand in it")
+    learned: Literal["nothing", "dimensions", "metrics"]
+    accounts: int
+    churned: int
+    dimensions: dict[str, HealthDimension]
+    metrics: dict[str, HealthMetric]
+    scorecard: dict[str, float] | None
+    model: dict[str, float] | None
+    auc_lost: float | None
+    auc_lost_low: float | None
+    auc_lost_high: float | None
+    bands: dict[str, Any]
+    audit: list[dict[str, Any]]
+    changes: dict[str, Any]
+    left_out: dict[str, str]
+    decisions: list[dict[str, Any]]

@@ -1,0 +1,288 @@
+"""The health score for people and programs: weights and goals in use, with what stands behind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from serving import explain
+
+Told = Mapping[str, Any]
+WORDS = (
+    "against_present",
+    "audit",
+    "bands_said",
+    "decisions_said",
+    "goal_said",
+    "heaviest",
+    "how_far",
+    "most_weight",
+    "simplicity",
+)
+"""Functions that the pages use."""
+WORTH_TELLING = 0.5
+"""Points of weight from which a difference to today's is told."""
+BAR = 24
+"""Characters of the longest bar."""
+
+
+def told(version: str | int = "champion") -> dict[str, Any]:
+    """Everything that is known of a version's health score, as plain values.
+
+    Returns
+    -------
+    dict
+        version, settings_version (how many decisions stand in it), learned ("nothing",
+        "dimensions" or "metrics"), accounts, churned; dimensions and metrics as in use, with 90 %
+        intervals and `learned_weight`, `present_weight`, goals with their evidence; bands, audit;
+        scorecard beside model; changes (learned against present); decisions.
+    """
+    from training import tracking
+
+    info = tracking.info(version)
+    learned = tracking.load_learned_health(info.version).score
+    health = tracking.load_health(info.version)
+    words = tracking.catalog(info.version)
+    summary = info.summary["health_score"]
+    in_use = health.score.weights_
+    before = learned.weights_["metrics"]
+    changes = summary["changes"]["metrics"]
+    for name, each in in_use["metrics"].items():
+        each |= {key: words[name][key] for key in ("label", "unit", "healthy")}
+        each["learned_weight"] = before[name]["weight"]
+        each["present_weight"] = summary["present_weights"].get(name)
+        each["change"] = changes.get(name)
+        for goal, own in zip(each["goals"], before[name]["goals"], strict=True):
+            goal["learned_goal"] = own["goal"]
+    return {
+        "version": info.version,
+        "settings_version": health.settings_version,
+        **{name: summary[name] for name in ("learned", "accounts", "churned")},
+        **in_use,
+        **{
+            name: summary[name]
+            for name in ("scorecard", "model", "auc_lost", "auc_lost_low", "auc_lost_high")
+        },
+        "bands": summary["bands"],
+        "audit": summary["audit"],
+        "changes": {key: summary["changes"][key] for key in ("leavers", "stayers", "learned")},
+        "left_out": health.score.left_out,
+        "decisions": [asdict(each) for each in tracking.decisions(info.version)],
+    }
+
+
+def heaviest(document: Told) -> list[tuple[str, list[tuple[str, Told]]]]:
+    """Dimensions by weight, each with its metrics by weight."""
+    dimensions = document["dimensions"]
+    metrics = sorted(document["metrics"].items(), key=lambda item: -item[1]["weight"])
+    return [
+        (name, [(metric, each) for metric, each in metrics if each["dimension"] == name])
+        for name in sorted(dimensions, key=lambda name: -dimensions[name]["weight"])
+    ]
+
+
+def most_weight(document: Told) -> float:
+    """End of the scale on which weights are drawn: the highest, or the end of its interval."""
+    ends = [each["high"] or each["weight"] for each in document["dimensions"].values()]
+    return float(max(ends))
+
+
+def goal_of(each: Told, segment: str = "all") -> Told:
+    """One segment's goal of a metric, by default the portfolio's."""
+    found: Told = next(goal for goal in each["goals"] if goal["segment"] == segment)
+    return found
+
+
+def goal_said(each: Told, goal: Told) -> str:
+    """Write a goal the way people read it.
+
+    Examples
+    --------
+    >>> goal_said({"healthy": "high", "unit": "days"}, {"goal": 9.0})
+    'at least 9 days'
+    """
+    word = "at least" if each["healthy"] == "high" else "at most"
+    return f"{word} {explain.quantity(goal['goal'], each['unit'])}"
+
+
+def how_far(document: Told) -> str:
+    """Say how much was learned, and from how many."""
+    counted = f"{document['churned']:,} churned of {document['accounts']:,} accounts"
+    return {
+        "nothing": f"Learned nothing: {counted} are too few (60 are needed). This is the neutral "
+        "recipe: equal dimensions, goals at quantiles.",
+        "dimensions": f"Learned the weights of dimensions from {counted}. Below 200, single "
+        "metrics share their dimension's weight equally and goals stay at quantiles.",
+        "metrics": f"Learned weights and goals from {counted}.",
+    }[document["learned"]]
+
+
+def simplicity(document: Told) -> str:
+    """Say what a scorecard costs against the model."""
+    simple, model = document["scorecard"], document["model"]
+    if simple is None:
+        return "Too few had churned before the judged time to set the scorecard beside the model."
+    lost = document["auc_lost"]
+    text = (
+        f"Out of time, among renewals due, the scorecard alone gives AUC {simple['auc']:.3f} "
+        f"(calibration error {simple['calibration_error']:.3f}), the model {model['auc']:.3f} "
+        f"({model['calibration_error']:.3f}): simplicity costs {lost:+.3f} (95 % interval "
+        f"{document['auc_lost_low']:+.3f} to {document['auc_lost_high']:+.3f})."
+    )
+    if lost > 0.01:
+        text += " More than .01: metrics work together, or the contract tells more, than points"
+        text += " that add up can show."
+    return text
+
+
+def bands_said(document: Told) -> list[str]:
+    """Say where bands begin, what they meant out of time, and what they do not mean."""
+    bands = document["bands"]
+    cuts = bands["cuts"]
+    lines = [
+        f"At risk below {cuts['at_risk_below']:.0f}, healthy from {cuts['healthy_from']:.0f}; an "
+        f"account falls at once and rises {cuts['margin']:.0f} points above."
+    ]
+    if bands["at_risk_rate"] is not None and bands["base_rate"]:
+        lines.append(
+            f"At risk, {explain.percent(bands['at_risk_rate'])} left "
+            f"({bands['at_risk_leavers']} of {bands['at_risk_renewals']} renewals), "
+            f"{bands['at_risk_rate'] / bands['base_rate']:.1f} times the "
+            f"{explain.percent(bands['base_rate'])} of all {bands['renewals']:,}."
+        )
+    if bands["leavers_below"] is not None:
+        lines.append(
+            f"{explain.percent(bands['leavers_below'])} of {bands['leavers']} leavers were below "
+            f"healthy {bands['days_before']:.0f} days before; "
+            f"{explain.percent(bands['healthy_share'])} of all looks were healthy."
+        )
+    return lines + [f"Not reached: {each}" for each in bands["unmet"]]
+
+
+def audit(document: Told) -> list[dict[str, Any]]:
+    """Greens that left and reds that stayed: one row per period."""
+    rows: dict[str, dict[str, Any]] = {}
+    for each in document["audit"]:
+        row = rows.setdefault(each["period"], {"period": each["period"]})
+        row[each["band"]] = each
+    return list(rows.values())
+
+
+def against_present(document: Told) -> list[str]:
+    """What each change from today's weights and goals would have meant for last year's leavers."""
+    changes = document["changes"]
+    changed = [(each, each["change"]) for each in document["metrics"].values() if each["change"]]
+    if not changed:
+        return []
+    flagged, leavers = changes["learned"], changes["leavers"]
+    lines = [
+        f"As learned, {flagged['leavers']} of last year's {leavers} leavers would have been below "
+        f"healthy before they left, and {flagged['stayers']} of {changes['stayers']} who stayed."
+    ]
+    for each, change in changed:
+        moved = abs(change.get("present_weight", 0.0) - each["learned_weight"])
+        if "with_weight" in change and moved >= WORTH_TELLING:
+            with_it = change["with_weight"]
+            lines.append(
+                f"{each['label']}: weight {change['present_weight']:.1f} today, "
+                f"{each['learned_weight']:.1f} learned ({_range(each)}); with today's "
+                f"{with_it['leavers']} leavers and {with_it['stayers']} others flagged."
+            )
+        if "with_goals" in change:
+            with_it = change["with_goals"]
+            goal = goal_of(each)
+            lines.append(
+                f"{each['label']}: goal {_plain(change['present_goals'])} today, "
+                f"{explain.quantity(goal['learned_goal'], each['unit'])} learned; with today's "
+                f"{with_it['leavers']} leavers and {with_it['stayers']} others flagged."
+            )
+    return lines
+
+
+def decisions_said(document: Told) -> list[str]:
+    """What people decided, in order."""
+    lines = []
+    for each in document["decisions"]:
+        parts = [
+            f"weight {each['weight']:g}" if each["weight"] is not None else "",
+            f"goal {each['goal']:g}" if each["goal"] is not None else "",
+            f"for {each['segment']}" if each["segment"] != "all" else "",
+            f"(from version {each['carried_from']})" if each["carried_from"] else "",
+        ]
+        what = " ".join([each["action"], each["metric"], *(part for part in parts if part)])
+        lines.append(f"{each['at'][:10]} {each['by']}: {what}. {each['why']}")
+    return lines
+
+
+def _range(each: Told) -> str:
+    return "no interval" if each["low"] is None else f"{each['low']:.1f}-{each['high']:.1f}"
+
+
+def _plain(goals: Any) -> str:
+    if isinstance(goals, Mapping):
+        return ", ".join(f"{name} {value:g}" for name, value in goals.items())
+    return f"{goals:g}"
+
+
+def print_table(document: Told, most: int = 12) -> None:
+    """Print weights and goals as a table with bars, to stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    columns = ("", "weight", "", "90 % interval", "goal", "below: left/accounts", "above", "")
+    for place, title in enumerate(columns):
+        table.add_column(title, justify="right" if place in (1, 3, 5, 6) else "left")
+    full = most_weight(document)
+    for name, metrics in heaviest(document):
+        each = document["dimensions"][name]
+        bar = "█" * round(BAR * each["weight"] / full)
+        table.add_row(
+            f"[bold]{explain.dimension_label(name)}[/bold]",
+            f"{each['weight']:.1f}",
+            bar,
+            _range(each),
+        )
+        for metric, own in metrics[:most]:
+            table.add_row(*_row(metric, own, full))
+        if len(metrics) > most:
+            table.add_row(f"  and {len(metrics) - most} lighter ones")
+    console = Console(width=140) if not Console().is_terminal else Console()
+    console.print(table)
+
+
+def _row(metric: str, each: Told, full: float) -> Sequence[str]:
+    goal = goal_of(each)
+    bar = "▒" * round(BAR * each["weight"] / full)
+    return (
+        f"  {metric}",
+        f"{each['weight']:.1f}",
+        bar,
+        _range(each),
+        goal_said(each, goal),
+        f"{goal['churned_below']}/{goal['accounts_below']}",
+        f"{goal['churned_above']}/{goal['accounts_above']}",
+        "" if goal["enough"] else "not enough evidence",
+    )
+
+
+def to_text(document: Told) -> str:
+    """Write everything around the table."""
+    blocks = [
+        [how_far(document)],
+        [simplicity(document)],
+        ["Bands", *bands_said(document)],
+        ["Greens that left and reds that stayed", *_audit_lines(document)],
+    ]
+    if lines := against_present(document):
+        blocks.append(["Learned against present", *lines])
+    if lines := decisions_said(document):
+        blocks.append(["Decisions", *lines])
+    return "\n\n".join("\n  ".join(block) for block in blocks)
+
+
+def _audit_lines(document: Told) -> list[str]:
+    return [
+        f"{row['period']}: {row['healthy']['left']} of {row['healthy']['renewals']} healthy left, "
+        f"{row['at risk']['stayed']} of {row['at risk']['renewals']} at risk stayed"
+        for row in audit(document)
+    ]

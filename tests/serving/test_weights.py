@@ -1,0 +1,122 @@
+"""`tenure weights`: shown, decided on, exported; and the same over the API and as a page."""
+
+import csv
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from serving import weights, weights_export
+from serving.cli import app
+from serving.health_forms import HealthScore
+
+
+@pytest.fixture(scope="module")
+def document(champion, use_store):
+    with pytest.MonkeyPatch.context() as patch:
+        use_store(patch, champion.store)
+        return weights.told()
+
+
+@pytest.fixture
+def own_store(champion, use_store, tmp_path, monkeypatch):
+    """A copy of the registry, to decide in."""
+    file = tmp_path / "mlflow.db"
+    shutil.copy(champion.store.removeprefix("sqlite:///"), file)
+    use_store(monkeypatch, f"sqlite:///{file}")
+
+
+def run(*words: str, code: int = 0):
+    done = CliRunner().invoke(app, ["weights", *words])
+    assert done.exit_code == code, done.output
+    return done
+
+
+def test_json_is_as_promised(own_store):
+    told = json.loads(run("--json").stdout)
+    assert sum(each["weight"] for each in told["dimensions"].values()) == pytest.approx(100)
+    assert sum(each["weight"] for each in told["metrics"].values()) == pytest.approx(100)
+    goal = "segment goal red green low high accounts_below churned_below accounts_above "
+    goal += "churned_above enough"
+    for each in told["metrics"].values():
+        assert {"dimension", "weight", "low", "high", "goals"} <= each.keys()
+        for own in each["goals"]:
+            assert set(goal.split()) <= own.keys()
+            lies_between = sorted((own["red"], own["green"]))
+            assert lies_between[0] <= own["goal"] <= lies_between[1]
+
+
+def test_the_table_names_every_dimension_with_a_bar(own_store):
+    told = run()
+    for name in ("Frequency", "Sentiment", "█", "at least"):
+        assert name in told.stdout
+    assert "Greens that left and reds that stayed" in told.stderr
+
+
+def test_a_decision_is_kept_with_who_and_why_and_is_served(own_store, champion):
+    from serving.current import champion as edition
+    from serving.workflow import Workplace
+    from training import tracking
+
+    before = tracking.load_health()
+    assert edition() == "1"
+    run("fix", "nps_last", "--weight", "40", "--why", "we know them", "--by", "Ana Ruiz")
+    told = json.loads(run("--json").stdout)
+    assert told["metrics"]["nps_last"]["weight"] == pytest.approx(40)
+    (kept,) = told["decisions"]
+    assert (kept["by"], kept["why"], kept["action"]) == ("Ana Ruiz", "we know them", "fix")
+    assert edition() == "1+1"
+    table, _ = Workplace.open(str(champion.company), champion.config).score()
+    after = tracking.load_health()
+    assert after.settings_version == 1
+    assert before.score.weights_ == tracking.load_learned_health().score.weights_
+    assert table["health"].std() > 0
+
+
+def test_what_cannot_be_decided_is_told_and_not_kept(own_store):
+    from features.errors import TenureError
+    from training import tracking
+
+    done = CliRunner().invoke(app, ["weights", "fix", "npx_last", "--weight", "4", "--why", "x"])
+    assert isinstance(done.exception, TenureError)
+    assert "nps_last" in str(done.exception)
+    assert tracking.decisions() == []
+
+
+def test_the_page_needs_nothing_from_elsewhere(own_store, tmp_path, document):
+    run("--html", str(tmp_path / "health.html"))
+    page = (tmp_path / "health.html").read_text()
+    for outside in ("http:", "https:", "<script", "<link", "src=", "url("):
+        assert outside not in page
+    assert page.count("<svg") == len(document["dimensions"])
+    for name in document["metrics"].values():
+        assert name["label"].split("&")[0] in page
+
+
+def test_the_api_gives_the_same_document(document):
+    assert HealthScore.model_validate_json(json.dumps(document)).version == document["version"]
+
+
+@pytest.mark.parametrize("tool", weights_export.NOTES)
+def test_exports_carry_every_metric_that_counts(document, tool, tmp_path):
+    weights_export.write_csv(document, tool, tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    counts = [name for name, each in document["metrics"].items() if each["weight"] > 0]
+    text = (tmp_path / "out.csv").read_text()
+    assert all(name in text for name in counts)
+    points = {"churnzero": "Factor Total Points", "hubspot": "Max points", "vitally": "Weight (%)"}
+    if tool in points:
+        segment = next(iter(rows[0]))
+        name = {"churnzero": "Attribute", "hubspot": "Property", "vitally": "Trait"}[tool]
+        everybody = {r[name]: int(r[points[tool]]) for r in rows if r[segment] == "All"}
+        assert sum(everybody.values()) == 100
+    if tool in ("gainsight", "totango"):
+        everybody = [r for r in rows if "All" in r.values()]
+        share = "Measure Weight in Group (%)" if tool == "gainsight" else (
+            "Metric Weight in Dimension (%)"
+        )  # fmt: skip
+        group = "Measure Group" if tool == "gainsight" else "Dimension"
+        for own in {r[group] for r in everybody}:
+            assert sum(int(r[share]) for r in everybody if r[group] == own) == 100
