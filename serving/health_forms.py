@@ -63,6 +63,7 @@ class HealthScore(_Form):
     auc_lost: float | None
     auc_lost_low: float | None
     auc_lost_high: float | None
+    interactions: list[dict[str, Any]] = Field(description="Told where auc_lost exceeds .01")
     bands: dict[str, Any]
     audit: list[dict[str, Any]]
     changes: dict[str, Any]

@@ -60,7 +60,14 @@ def told(version: str | int = "champion") -> dict[str, Any]:
         **in_use,
         **{
             name: summary[name]
-            for name in ("scorecard", "model", "auc_lost", "auc_lost_low", "auc_lost_high")
+            for name in (
+                "scorecard",
+                "model",
+                "auc_lost",
+                "auc_lost_low",
+                "auc_lost_high",
+                "interactions",
+            )
         },
         "bands": summary["bands"],
         "audit": summary["audit"],
@@ -129,8 +136,9 @@ def simplicity(document: Told) -> str:
         f"{document['auc_lost_low']:+.3f} to {document['auc_lost_high']:+.3f})."
     )
     if lost > 0.01:
-        text += " More than .01: metrics work together, or the contract tells more, than points"
-        text += " that add up can show."
+        pairs = [f"{each['first']} with {each['second']}" for each in document["interactions"]]
+        named = f": {', '.join(pairs)}" if pairs else ""
+        text += f" Points that add up do not show what works together{named}."
     return text
 
 

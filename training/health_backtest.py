@@ -1,6 +1,7 @@
 """The health score out of time: what it told before, beside what the model told."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,10 @@ from numpy.typing import NDArray
 
 from features.errors import TenureError
 from features.metric import Metric
-from training import bands, evaluate
+from training import bands, evaluate, simplicity
 from training.health import Health
 from training.health_score import HealthScore
 from training.split import Fold
-
-INTERACTIONS_FROM = 0.01
-"""AUC lost by simplicity from which it is told what the score does not see."""
 
 Array = NDArray[np.float64]
 
@@ -42,6 +40,29 @@ def told_before(
         few had churned to learn it.
     """
     return pd.concat([_told(table, fold, metrics, today) for fold in folds[1:]], ignore_index=True)
+
+
+def interactions(
+    told: Mapping[str, Any],
+    table: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    embargo_days: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Metrics that work together, where more than `simplicity.MATTERS` is lost by adding points.
+
+    Parameters
+    ----------
+    told : mapping
+        What `summary` says.
+    """
+    if told["auc_lost"] is None or told["auc_lost"] <= simplicity.MATTERS:
+        return []
+    try:
+        found = simplicity.compare(table, metrics, embargo_days, seed=seed)
+    except TenureError:
+        return []
+    return [asdict(each) for each in found.interactions]
 
 
 def _told(

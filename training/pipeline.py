@@ -127,7 +127,8 @@ def train(
         "features": len(model.features),
         "calibration": asdict(model.calibration),
         "health_score": {
-            **health_backtest.summary(backtest, health, seed),
+            **(told := health_backtest.summary(backtest, health, seed)),
+            "interactions": health_backtest.interactions(told, table, metrics, embargo_days, seed),
             **_present(table, health, settings, metrics),
         },
         "leaks": [asdict(leak) for leak in leaks.find(table, used)],
