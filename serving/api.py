@@ -177,6 +177,49 @@ class Predictions(_Form):
     predictions: list[Prediction]
 
 
+class WhatIfRequest(_Form):
+    """An account, and other values of metrics that a team can act on."""
+
+    account_id: AccountId
+    changes: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(max_length=200)
+
+
+class Judged(_Form):
+    """What the model expects."""
+
+    churn_probability: Probability
+    health: float | None = Field(description="0-100; null without a health score")
+
+
+class Change(_Form):
+    """One metric with another value."""
+
+    metric: str
+    label: str
+    unit: str
+    value: float | None = Field(description="As it is now")
+    to: float
+    better: bool | None = Field(description="Whether this is the healthy direction")
+    sentence: str
+
+
+class Way(Change, Judged):
+    """A single change that brings the account into the healthy band, and what it then is."""
+
+
+class WhatIfAnswer(_Form):
+    """What the model expects of an account with other values: no promise of an effect."""
+
+    account_id: str
+    model_version: str
+    before: Judged
+    after: Judged
+    changes: list[Change]
+    unchanged: list[str] = Field(description="Related metrics that stay as they are")
+    note: str
+    ways: list[Way] = Field(description="Smallest single changes to the healthy band")
+
+
 class Input(_Form):
     """A metric that the model reads."""
 
@@ -186,6 +229,7 @@ class Input(_Form):
     unit: str
     kind: Literal["number", "category"]
     levels: list[str] = Field(description="A category's names; empty for numbers")
+    actionable: bool = Field(description="Whether /v1/what-if may change it")
 
 
 class Model(_Form):

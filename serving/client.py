@@ -16,7 +16,16 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import BaseModel
 
-from serving.api import MOST_ACCOUNTS, Account, Accounts, Model, Prediction, Predictions, Scores
+from serving.api import (
+    MOST_ACCOUNTS,
+    Account,
+    Accounts,
+    Model,
+    Prediction,
+    Predictions,
+    Scores,
+    WhatIfAnswer,
+)
 from serving.api import Score as AccountScore
 
 F = TypeVar("F", bound=BaseModel)
@@ -82,6 +91,11 @@ class Tenure:
         """What the model says of observations of your own: metric to value, None where unknown."""
         asked = {"observations": [dict(each) for each in observations]}
         return self._post("/v1/predict", asked, Predictions).predictions
+
+    def what_if(self, account_id: str, changes: Mapping[str, float]) -> WhatIfAnswer:
+        """What the model expects of an account with other values of metrics one can act on."""
+        asked = {"account_id": account_id, "changes": dict(changes)}
+        return self._post("/v1/what-if", asked, WhatIfAnswer)
 
     def account(self, account_id: str) -> AccountScore:
         """Current score of one account, with drivers."""

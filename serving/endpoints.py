@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from features.errors import did_you_mean
-from serving import meters, openapi
+from features.errors import TenureError, did_you_mean
+from features.metric import Language
+from serving import language, meters, openapi
 from serving.access import Access
 from serving.api import (
     MOST_ACCOUNTS,
@@ -18,10 +19,12 @@ from serving.api import (
     ApiError,
     PredictRequest,
     ScoreRequest,
+    WhatIfRequest,
     parse,
 )
 from serving.audit import Audit
 from serving.live import Live, NotReadyError, Snapshot
+from serving.what_if import observed
 from serving.wish import Wish
 
 FEW = 8
@@ -53,6 +56,7 @@ class Api:
         return [
             Route("/v1/score", self.score, methods=["POST"]),
             Route("/v1/predict", self.predict, methods=["POST"]),
+            Route("/v1/what-if", self.what_if, methods=["POST"]),
             Route("/v1/accounts", self.accounts),
             Route("/v1/accounts/{account_id:path}", self.account),
             Route("/v1/model", self.model),
@@ -70,7 +74,7 @@ class Api:
         wanted = parse(ScoreRequest, kind, await request.body()).account_ids
         snapshot = self.live.snapshot
         account_ids = list(dict.fromkeys(wanted))
-        rows = encoded(snapshot, account_ids)
+        rows = encoded(snapshot, account_ids, language.of(request))
         self.audit.note(request, account_ids, snapshot.version)
         body = b'{"scores":[' + b",".join(rows) + b"]}"
         return Response(body, media_type=_JSON)
@@ -92,6 +96,26 @@ class Api:
         )
         return Response(body, media_type=_JSON)
 
+    async def what_if(self, request: Request) -> Response:
+        """Tell what the model expects of an account with other values."""
+        kind = request.headers.get("content-type", "")
+        asked = parse(WhatIfRequest, kind, await request.body())
+        snapshot = self.live.snapshot
+        encoded(snapshot, [asked.account_id])
+        if snapshot.predictor is None:
+            raise NotReadyError("No model is loaded.")
+        wanted = language.of(request)
+        row = observed(snapshot.by_id[asked.account_id])
+        what_if = snapshot.predictor.what_if
+        try:
+            told = await to_thread.run_sync(what_if.ask, row, asked.changes, wanted)
+        except TenureError as error:
+            raise ApiError(400, "invalid_request", str(error)) from None
+        told["ways"] = await to_thread.run_sync(what_if.ways, row, wanted)
+        self.audit.note(request, [asked.account_id], snapshot.version)
+        which = {"account_id": asked.account_id, "model_version": snapshot.version}
+        return JSONResponse({**which, **told})
+
     async def accounts(self, request: Request) -> Response:
         """Accounts without their reasons, a page at a time."""
         _check_query(request.query_params)
@@ -112,11 +136,12 @@ class Api:
         """Give the current score of one account, with its drivers."""
         snapshot = self.live.snapshot
         account_id = request.path_params["account_id"]
-        (row,) = encoded(snapshot, [account_id])
-        if same := _unchanged(request, snapshot):
+        wanted = language.of(request)
+        (row,) = encoded(snapshot, [account_id], wanted)
+        if same := _unchanged(request, snapshot, wanted):
             return same
         self.audit.note(request, [account_id], snapshot.version)
-        return Response(row, media_type=_JSON, headers=_tagged(snapshot))
+        return Response(row, media_type=_JSON, headers=_tagged(snapshot, wanted))
 
     async def model(self, request: Request) -> Response:
         """Tell of the model that serves."""
@@ -161,7 +186,7 @@ class Api:
         return JSONResponse(openapi.document(secured, inputs))
 
 
-def encoded(snapshot: Snapshot, account_ids: Sequence[str]) -> list[bytes]:
+def encoded(snapshot: Snapshot, account_ids: Sequence[str], wanted: Language = "en") -> list[bytes]:
     """Look up the rows of accounts, as JSON.
 
     Raises
@@ -179,20 +204,27 @@ def encoded(snapshot: Snapshot, account_ids: Sequence[str]) -> list[bytes]:
             "Accounts are scored while a contract is in force.",
             {"unknown": unknown},
         )
-    return [snapshot.encoded[each] for each in account_ids]
+    return [snapshot.told(each, wanted) for each in account_ids]
 
 
-def _tagged(snapshot: Snapshot) -> dict[str, str]:
+def _tagged(snapshot: Snapshot, told_in: Language | None = None) -> dict[str, str]:
     # weak: the moment of scoring may differ between workers while everything else is the same
-    return {"ETag": f'W/"{snapshot.tag}"', "Cache-Control": "private, no-cache"}
+    headers = {"ETag": f'W/"{_tag(snapshot, told_in)}"', "Cache-Control": "private, no-cache"}
+    return headers | {"Vary": "Accept-Language"} if told_in else headers
 
 
-def _unchanged(request: Request, snapshot: Snapshot) -> Response | None:
+def _tag(snapshot: Snapshot, told_in: Language | None) -> str:
+    return f"{snapshot.tag}-{told_in}" if told_in else snapshot.tag
+
+
+def _unchanged(
+    request: Request, snapshot: Snapshot, told_in: Language | None = None
+) -> Response | None:
     """Answer 304 to a caller who has what the scores say."""
     told = request.headers.get("if-none-match", "")
     known = {each.strip().removeprefix("W/") for each in told.split(",")}
-    if f'"{snapshot.tag}"' in known or told.strip() == "*":
-        return Response(status_code=304, headers=_tagged(snapshot))
+    if f'"{_tag(snapshot, told_in)}"' in known or told.strip() == "*":
+        return Response(status_code=304, headers=_tagged(snapshot, told_in))
     return None
 
 

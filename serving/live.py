@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Any
 
 from features.errors import TenureError
-from serving import explain
+from features.metric import Language
+from serving import explain, language
 from serving.explain import Record
 from serving.predict import Predictor
 
@@ -62,6 +63,20 @@ class Snapshot:
     def encoded(self) -> Mapping[str, bytes]:
         """The rows as JSON by account_id: looked up, not written again for each request."""
         return {row["account_id"]: _json(row) for row in self.rows}
+
+    def told(self, account_id: str, wanted: Language) -> bytes:
+        """A row as JSON, in a language."""
+        if wanted == "en":
+            return self.encoded[account_id]
+        known = self._retold.get((account_id, wanted))
+        if known is None:
+            known = _json(language.retell(self.by_id[account_id], wanted))
+            self._retold[account_id, wanted] = known
+        return known
+
+    @cached_property
+    def _retold(self) -> dict[tuple[str, Language], bytes]:
+        return {}
 
     @cached_property
     def tag(self) -> str:

@@ -19,6 +19,8 @@ _FORMS = (
     api.Score,
     api.PredictRequest,
     api.Predictions,
+    api.WhatIfRequest,
+    api.WhatIfAnswer,
     api.Accounts,
     api.Model,
     HealthScore,
@@ -57,11 +59,19 @@ def document(secured: bool, inputs: Iterable[Mapping[str, Any]] = ()) -> dict[st
         [(form, "validation") for form in _FORMS], ref_template="#/components/schemas/{model}"
     )
     schemas = definitions["$defs"]
+    inputs = list(inputs)
     if properties := {each["metric"]: _value(each) for each in inputs}:
         schemas["PredictRequest"]["properties"]["observations"]["items"] = {
             "type": "object",
             "additionalProperties": False,
             "properties": properties,
+        }
+        schemas["WhatIfRequest"]["properties"]["changes"] = {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                each["metric"]: {"type": "number"} for each in inputs if each["actionable"]
+            },
         }
     return {
         "openapi": "3.1.0",
@@ -91,6 +101,9 @@ def _paths() -> dict[str, Any]:
     return {
         "/v1/score": {"post": _asking("score", "Current scores with drivers", "Scores", 404)},
         "/v1/predict": {"post": _asking("predict", "Score what you bring", "Predictions")},
+        "/v1/what-if": {
+            "post": _asking("what-if", "An account with other values", "WhatIfAnswer", 404)
+        },
         "/v1/accounts": {"get": _accounts()},
         "/v1/accounts/{account_id}": {"get": _account()},
         "/v1/model": {"get": _looking("model", "The model that serves", "Model")},
@@ -107,11 +120,12 @@ def _paths() -> dict[str, Any]:
 
 
 def _asking(name: str, summary: str, answer: str, *failures: int) -> dict[str, Any]:
-    form = {"score": "ScoreRequest", "predict": "PredictRequest"}[name]
-    return {
+    forms = {"score": "ScoreRequest", "predict": "PredictRequest", "what-if": "WhatIfRequest"}
+    told = {
         **_operation(name, summary, _json(answer), 400, 408, 413, 415, *failures, *_ALWAYS),
-        "requestBody": {"required": True, "content": _json(form)},
+        "requestBody": {"required": True, "content": _json(forms[name])},
     }
+    return told if name == "predict" else {**told, "parameters": [_LANG]}
 
 
 def _looking(name: str, summary: str, answer: str, *failures: int) -> dict[str, Any]:
@@ -151,6 +165,7 @@ def _accounts() -> dict[str, Any]:
 
 def _account() -> dict[str, Any]:
     told = _looking("account", "The current score of one account", "Score", 404)
+    told["parameters"].append(_LANG)
     told["parameters"].append(
         {
             "name": "account_id",
@@ -203,6 +218,11 @@ def _text() -> dict[str, Any]:
     return {"text/plain": {"schema": {"type": "string"}}}
 
 
+_LANG = _query(
+    "lang",
+    "Language of labels and sentences; else the Accept-Language header's, else English",
+    {"type": "string"},
+)
 _ETAG = {
     "ETag": {
         "description": "Stays while the scores say the same",

@@ -13,6 +13,7 @@ from features.errors import did_you_mean
 from features.metric import CONTEXT, DIMENSIONS, Metric
 from serving import sentences
 from serving.api import ApiError
+from serving.what_if import WhatIf
 
 if TYPE_CHECKING:
     from training.churn_model import ChurnModel, Feature
@@ -51,9 +52,15 @@ class Predictor:
                 "unit": metric.unit,
                 "kind": feature.kind,
                 "levels": list(feature.levels),
+                "actionable": metric.name in self.what_if.actionable,
             }
             for feature, metric in zip(self.model.features, self._told_by, strict=True)
         ]
+
+    @cached_property
+    def what_if(self) -> WhatIf:
+        """The same model, asked of an account with other values."""
+        return WhatIf(self.model, self.metrics)
 
     def predict(self, observations: Sequence[Observation]) -> list[str]:
         """Score observations, in their order.

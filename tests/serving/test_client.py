@@ -37,6 +37,30 @@ def test_a_score_is_the_same_by_every_way(tenure):
         assert predicted.churn_probability == pytest.approx(score.churn_probability, abs=1e-12)
 
 
+def test_what_if_tells_before_and_after(tenure):
+    account_id = next(tenure.accounts()).account_id
+    score = tenure.account(account_id)
+    actionable = {each.metric for each in tenure.model().inputs if each.actionable}
+    driver = next(d for d in score.drivers if d.metric in actionable and d.value is not None)
+    told = tenure.what_if(account_id, {driver.metric: driver.value})
+    for judged in (told.before, told.after):
+        assert judged.churn_probability == pytest.approx(score.churn_probability, abs=1e-12)
+    with pytest.raises(TenureApiError, match="nothing that a team can act on"):
+        tenure.what_if(account_id, {"days_to_renewal": 1.0})
+
+
+def test_sentences_come_in_the_language_that_is_asked_for(secured):
+    account = secured.process.get("/v1/accounts?limit=1").json()["accounts"][0]["account_id"]
+    english = secured.process.get(f"/v1/accounts/{account}")
+    german = secured.process.get(f"/v1/accounts/{account}", headers={"Accept-Language": "de-DE"})
+    asked = secured.process.score(json={"account_ids": [account]}, params={"lang": "de"})
+    assert asked.json()["scores"][0]["drivers"] == german.json()["drivers"]
+    said = [[d["sentence"] for d in each.json()["drivers"]] for each in (english, german)]
+    assert said[0] != said[1]
+    assert english.headers["etag"] != german.headers["etag"]
+    assert german.headers["vary"] == "Accept-Language"
+
+
 def test_what_has_not_changed_is_not_sent_again(tenure):
     assert tenure.model() is tenure.model()
 

@@ -33,6 +33,7 @@ def test_every_address_answers_as_described(secured):
     document = secured.process.get("/openapi.json").json()
     account = secured.process.get("/v1/accounts?limit=1").json()["accounts"][0]["account_id"]
     bodies = {
+        "/v1/what-if": {"account_id": account, "changes": {}},
         "/v1/score": {"account_ids": [account]},
         "/v1/predict": {"observations": [{"active_days_28d": 3}]},
     }
