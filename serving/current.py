@@ -49,7 +49,8 @@ class Scoring:
         table, info = place.score(date.fromisoformat(day) if day else None, str(info.version))
         self._version = info.version
         rows = tuple(score.records(table))
-        predictor = Predictor(model, catalog.metrics(place.settings), mean_points(rows))
+        metrics, health = catalog.metrics(place.settings), tracking.load_health(info.version)
+        predictor = Predictor(model, metrics, mean_points(rows), health)
         facts = {**model_facts(info, table), "inputs": predictor.inputs}
         return Snapshot(facts, rows, predictor, weights.told(info.version))
 

@@ -105,13 +105,15 @@ class Api:
         if snapshot.predictor is None:
             raise NotReadyError("No model is loaded.")
         wanted = language.of(request)
-        row = observed(snapshot.by_id[asked.account_id])
+        record = snapshot.by_id[asked.account_id]
+        row = observed(record)
         what_if = snapshot.predictor.what_if
         try:
             told = await to_thread.run_sync(what_if.ask, row, asked.changes, wanted)
         except TenureError as error:
             raise ApiError(400, "invalid_request", str(error)) from None
-        told["ways"] = await to_thread.run_sync(what_if.ways, row, wanted)
+        well = record["band"] == "healthy"
+        told["ways"] = [] if well else await to_thread.run_sync(what_if.ways, row, wanted)
         self.audit.note(request, [asked.account_id], snapshot.version)
         which = {"account_id": asked.account_id, "model_version": snapshot.version}
         return JSONResponse({**which, **told})

@@ -17,6 +17,7 @@ from serving.what_if import WhatIf
 
 if TYPE_CHECKING:
     from training.churn_model import ChurnModel, Feature
+    from training.health import Health
 
 MOST_KEPT = 200_000
 """Drivers' words that are kept; some 60 MB."""
@@ -35,11 +36,14 @@ class Predictor:
     metrics : mapping of str to Metric
     weight : mapping of str to float
         Mean absolute points of each metric over the accounts scored now: what coverage counts by.
+    health : Health, optional
+        Judges an account with other values.
     """
 
     model: "ChurnModel"
     metrics: Mapping[str, Metric]
     weight: Mapping[str, float]
+    health: "Health | None" = None
 
     @cached_property
     def inputs(self) -> list[dict[str, Any]]:
@@ -60,7 +64,11 @@ class Predictor:
     @cached_property
     def what_if(self) -> WhatIf:
         """The same model, asked of an account with other values."""
-        return WhatIf(self.model, self.metrics)
+        if self.health is None:
+            return WhatIf(self.model, self.metrics)
+        cuts = self.health.bands.cuts
+        rises_at = cuts.healthy_from + cuts.margin
+        return WhatIf(self.model, self.metrics, self.health.score, rises_at)
 
     def predict(self, observations: Sequence[Observation]) -> list[str]:
         """Score observations, in their order.
