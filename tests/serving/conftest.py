@@ -21,7 +21,7 @@ import pytest
 
 from serving import keys
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 400
 
 Ask = Callable[..., httpx.Response]
 

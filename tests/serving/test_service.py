@@ -10,7 +10,7 @@ from serving import score
 from serving.api import Account, Error, Scores
 from serving.guard import SECURITY_HEADERS
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 400
 
 
 @pytest.fixture(scope="module")
