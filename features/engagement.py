@@ -15,6 +15,7 @@ from features.known import (
     counts_told,
     epoch_second,
     known_rows,
+    summable,
     with_all_columns,
     within,
 )
@@ -69,7 +70,7 @@ def _contacts(touchpoints: ir.Table, observations: ir.Table) -> ir.Table:
         trainings_180d=t.count(where=(t.kind == "training") & t.reached & half_year),
         missed_share_180d=(~t.reached).mean(where=meeting & half_year),
         reply_share_90d=answered.mean(where=asked),
-        response_hours_90d=t.response_hours.mean(
+        response_hours_90d=summable(t.response_hours).mean(
             where=t.message & ~t.inbound & within(t.answered_days, 90)
         ),
         inbound_share_90d=t.inbound.mean(where=t.direction.notnull() & month3),

@@ -44,9 +44,21 @@ def within(age: ir.Value, days: int) -> ir.Value:
     return ((age > 0) & (age <= days)).fill_null(False)
 
 
-def hours_between(earlier: ir.Value, later: ir.Value) -> ir.Value:
-    """Hours from one moment to another, to the second."""
-    return hours(epoch_second(later) - epoch_second(earlier))
+def seconds_between(earlier: ir.Value, later: ir.Value) -> ir.Value:
+    """Whole seconds from one moment to another."""
+    return epoch_second(later) - epoch_second(earlier)
+
+
+_GRID = 2.0**30
+
+
+def summable(numbers: ir.Value) -> ir.Value:
+    """Numbers on a grid of 2^-30, so that their sum is the same in whatever order an engine adds.
+
+    A sum of rounded decimals depends on it in its last digits, and with them every score made of
+    it: an engine that works in parallel would tell the same account differently from run to run.
+    """
+    return (numbers.cast("float64") * _GRID).round() / _GRID
 
 
 def hours(seconds: ir.Value) -> ir.Value:

@@ -14,6 +14,7 @@ from features.known import (
     counts_told,
     first_of,
     known_rows,
+    summable,
     with_all_columns,
     within,
 )
@@ -70,7 +71,7 @@ def _goals(objectives: ir.Table, observations: ir.Table) -> ir.Table:
         onboardings_met=t.count(where=onboarding & met),
         onboarding_days=begun_days - t.stands_days.min(where=onboarding & met),
         first_value_days=t.stands_days.max(where=(t.kind == "outcome") & met),
-        value_reached=capped.mean(where=(t.kind == "outcome") & decided),
+        value_reached=summable(capped).mean(where=(t.kind == "outcome") & decided),
     )
 
 

@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
-from features.known import age_days, first_of, known_rows
+from features.known import age_days, first_of, known_rows, summable
 from features.metric import Metric
 from features.observations import Tables, epoch_day
 from features.windows import KEYS, attach
@@ -97,7 +97,7 @@ def _answers(surveys: ir.Table, observations: ir.Table) -> ir.Table:
         order_by=[ibis.desc(t.answered_at), ibis.desc(t.known_at), t.score],
     )
     rating = ibis.cases(*((t.kind == s.kind, s.as_rating(t.score)) for s in _SURVEYS))
-    t = t.mutate(newest=newest, rating=rating)
+    t = t.mutate(newest=newest, rating=summable(rating))
     views = [_of_kind(t, survey) for survey in _SURVEYS]
     return t.group_by(*KEYS).agg(
         customer_view_180d=t.rating.mean(where=t.age_days <= 180),

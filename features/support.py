@@ -16,8 +16,9 @@ from features.known import (
     counts_told,
     epoch_second,
     hours,
-    hours_between,
     known_rows,
+    seconds_between,
+    summable,
     with_all_columns,
     within,
 )
@@ -93,11 +94,13 @@ def _tickets(tables: Tables, observations: ir.Table) -> ir.Table:
         oldest_open_days=t.asked_days.max(where=still_open),
         urgent_share_180d=(t.priority == "urgent").mean(where=asked),
         admin_share_180d=by_admin.mean(where=asked & role_known),
-        first_response_hours=hours_between(t.opened_at, t.first_response_at).mean(where=t.answered),
+        first_response_hours=hours(
+            seconds_between(t.opened_at, t.first_response_at).mean(where=t.answered)
+        ),
         first_contact_share=(t.contacts == 1).mean(where=solved),
-        resolution_hours=hours_between(t.opened_at, t.resolved_at).mean(where=solved),
+        resolution_hours=hours(seconds_between(t.opened_at, t.resolved_at).mean(where=solved)),
         reopened_share=t.reopened.mean(where=solved),
-        satisfaction=t.satisfaction.mean(where=solved),
+        satisfaction=summable(t.satisfaction).mean(where=solved),
     )
 
 

@@ -95,11 +95,14 @@ class Earlier:
         That scored then; left out where it is the model of now.
     told : DataFrame, optional
         The score table of then, as plain values; left out where none was kept.
+    health : HealthScore, optional
+        Of the model that scored then; left out where it is the one of now.
     """
 
     features: pd.DataFrame
     model: "ChurnModel | None" = None
     told: pd.DataFrame | None = None
+    health: "HealthScore | None" = None
 
     def of(self, accounts: pd.Series) -> tuple[pd.DataFrame, np.ndarray]:
         """The accounts' earlier features in their order, and who was there, shape (n,)."""
@@ -131,12 +134,8 @@ def explain(
     """
     was, seen = earlier.of(features["account_id"])
     before = Judged.by(was, model, health)
-    then = Judged.by(was, earlier.model, health) if earlier.model else None
-    told = None
-    if earlier.told is not None:
-        by_id = earlier.told.set_index("account_id").reindex(features["account_id"].astype(str))
-        told = Told(by_id["churn_probability"].to_numpy(np.float64))
-    probability, won = parts(now, before, then, told)
+    then = Judged.by(was, earlier.model, earlier.health or health) if earlier.model else None
+    probability, won = parts(now, before, then, _told(earlier, features["account_id"]))
     probability[~seen] = 0.0
     reasons = drivers(probability, won, metrics, features, was, seen, language)
     change = np.where(seen, probability.sum(axis=1), np.nan)
@@ -144,6 +143,30 @@ def explain(
         {"probability_change": change, "change_drivers": reasons.column(features.index)},
         index=features.index,
     )
+
+
+def since(standing: pd.DataFrame, earlier: Earlier | None) -> pd.DataFrame:
+    """Measure the change of health against what was told then, where something was.
+
+    Parameters
+    ----------
+    standing : DataFrame indexed by account_id
+        See `serving.standing`.
+    """
+    told = earlier and _told(earlier, standing.index.to_series())
+    if told is None:
+        return standing
+    health = np.nan if told.health is None else told.health
+    return standing.assign(health_change=standing["health"] - health)
+
+
+def _told(earlier: Earlier, accounts: pd.Series) -> Told | None:
+    """What was told of the accounts then, in their order; NaN where nothing was."""
+    if earlier.told is None:
+        return None
+    by_id = earlier.told.set_index("account_id").reindex(accounts.astype(str))
+    health = by_id["health"].to_numpy(np.float64, na_value=np.nan) if "health" in by_id else None
+    return Told(by_id["churn_probability"].to_numpy(np.float64), health)
 
 
 def parts(

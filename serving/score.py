@@ -44,8 +44,11 @@ def score_table(
     version: str,
     as_of: date,
     language: Language = "en",
+    earlier: Earlier | None = None,
 ) -> pd.DataFrame:
     """Score every account in force at as_of.
+
+    Changes are told against `earlier`, by default what the same model says of the as_of before.
 
     Returns
     -------
@@ -74,10 +77,10 @@ def score_table(
         catalog.metrics(settings),
         version,
         datetime.now(UTC),
-        Earlier(before),
+        earlier or Earlier(before),
         language,
         health,
-        standings.standing(features, health, days),
+        change.since(standings.standing(features, health, days), earlier),
     )
     return _labelled(scored, source.tables["accounts"].to_pandas())
 

@@ -1,5 +1,6 @@
 """The score table as a file: Parquet, CSV or JSON, whole or not at all."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,59 @@ def write(table: pd.DataFrame, path: Path) -> None:
     """Write a score table to Parquet, CSV (lists as JSON text) or JSON, whole or not at all."""
     to_file = writer(path)
     write_aside(path, lambda aside: to_file(table, aside))
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Read what `write` wrote, row by row as plain values.
+
+    Raises
+    ------
+    TenureError
+        Where the file is not there, or is none of this kind.
+    """
+    known = _READERS.get(path.suffix.lower())
+    try:
+        if known is None:
+            raise ValueError(f"its name ends in none of {', '.join(_READERS)}")
+        return known(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TenureError(
+            f"{path} cannot be read as a score table: {error}.",
+            "Give a file that `tenure score --out FILE` wrote.",
+        ) from None
+
+
+def _from_json(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return [dict(row) for row in rows]
+
+
+def _from_csv(path: Path) -> list[dict[str, Any]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)
+        ]
+
+
+def _value(name: str, text: str) -> Any:
+    """One cell of a CSV file; lists stand in it as JSON, numbers with every digit."""
+    if name in ("drivers", "dimension_points", "change_drivers"):
+        return json.loads(text)
+    if name in _TEXTS or not text:
+        return text or None
+    return float(text)
+
+
+def _from_parquet(path: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    for row in rows:
+        row["as_of"] = row["as_of"].isoformat()
+        for entry in (*row.get("drivers", ()), *row.get("change_drivers", ())):
+            category = entry.pop("category", None)
+            entry["value"] = entry["value"] if category is None else category
+    return rows
 
 
 def _to_json(table: pd.DataFrame, path: Path) -> None:
@@ -80,4 +134,14 @@ _WRITERS: dict[str, Writer] = {
     ".parquet": _to_parquet,
     ".csv": _to_csv,
     ".json": _to_json,
+}
+
+_READERS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
+    ".parquet": _from_parquet,
+    ".csv": _from_csv,
+    ".json": _from_json,
+}
+_TEXTS = {
+    *("account_id", *score.LABELS, "model_version", "band"),
+    *("as_of", "renewal_date", "scored_at"),
 }

@@ -1,6 +1,6 @@
 """The work behind the commands, without their words: from a source to a report, a model, scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from features.check.report import Report, counted
 from features.errors import TenureError
 from features.metric import Language
 from serving import score
+from serving.change import Earlier
 
 if TYPE_CHECKING:
     from training.churn_model import Track
@@ -81,18 +82,48 @@ class Workplace:
         return Origin(fingerprint.digest(tables, settings=matter), tables)
 
     def score(
-        self, as_of: date | None = None, version: str = "champion", language: Language = "en"
+        self,
+        as_of: date | None = None,
+        version: str = "champion",
+        language: Language = "en",
+        told: Sequence[Mapping[str, Any]] | None = None,
     ) -> tuple[pd.DataFrame, "ModelInfo"]:
-        """Score everybody, by default by the champion on the day after the source's last."""
+        """Score everybody, by default by the champion on the day after the source's last.
+
+        Parameters
+        ----------
+        as_of, version, language
+        told : sequence of mapping, optional
+            Rows of an earlier score table (`score_files.read`), against which changes are told; by
+            default, what the same model says of the as_of before.
+        """
         from training import tracking
 
         model, info = tracking.load(version)
         health = tracking.load_health(info.version)
         day = as_of or observations.scoring_day(self.source, self.settings)
         table = score.score_table(
-            self.source, self.settings, model, health, str(info.version), day, language
+            self.source,
+            self.settings,
+            model,
+            health,
+            str(info.version),
+            day,
+            language,
+            self._earlier(told, info.version) if told else None,
         )
         return table, info
+
+    def _earlier(self, told: Sequence[Mapping[str, Any]], version: int) -> Earlier:
+        """What an earlier table told, with the features, model and health that it was made of."""
+        from training import tracking
+
+        day, then = told[0]["as_of"], str(told[0]["model_version"])
+        features = build.feature_table(self.source, self.settings, [date.fromisoformat(day)])
+        if then == str(version):
+            return Earlier(features, told=pd.DataFrame(told))
+        health = tracking.load_health(then).score
+        return Earlier(features, tracking.load(then)[0], pd.DataFrame(told), health)
 
 
 def no_skill(place: Workplace, verdict: str) -> TenureError:

@@ -27,6 +27,21 @@ def score(
     version: Annotated[str, typer.Option(help="Version number, champion or challenger.")] = (
         "champion"
     ),
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            help="Earlier score table to tell changes against, also of another model version; by "
+            "default, what this version says of the as_of before.",
+            show_default=False,
+        ),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            help="Score table to compute again and compare to the bit; nothing is written.",
+            show_default=False,
+        ),
+    ] = None,
     lang: Language = Lang.en,
     config: Config = None,
 ) -> None:
@@ -34,9 +49,13 @@ def score(
     from serving import score_files
     from serving.workflow import Workplace
 
+    if replay is not None:
+        _replay(replay, source, config, previous)
+        return
     score_files.writer(out)
+    told = score_files.read(previous) if previous else None
     place = Workplace.open_sound(source, config)
-    table, info = place.score(as_of.date() if as_of else None, version, lang.value)
+    table, info = place.score(as_of.date() if as_of else None, version, lang.value, told)
     score_files.write(table, out)
     say(
         f"{len(table):,} accounts as of {table['as_of'].iloc[0]:%Y-%m-%d}, "
@@ -44,6 +63,24 @@ def score(
     )
     riskiest = table["account_id"].iloc[0]
     then("explain", place.source.url, riskiest, why="why the riskiest is at risk", config=config)
+
+
+def _replay(path: Path, source: str | None, config: Path | None, previous: Path | None) -> None:
+    """Prove that a score table can be computed again, or name the first value that differs."""
+    from serving import replay
+    from serving.workflow import Workplace
+
+    place = Workplace.open_sound(source, config)
+    replayed = replay.replay(path, place, previous)
+    made = f"as of {replayed.as_of}, model version {replayed.version}"
+    if replayed.difference:
+        raise TenureError(
+            f"{path} is not what its source and its model give now ({made}):\n"
+            f"{replayed.difference.to_text()}",
+            "The source or the settings have changed since, or the file has.",
+        )
+    say(f"{path}: {replayed.rows:,} accounts {made}: the same to the bit.")
+    then("score", place.source.url, "--out", "scores.csv", why="today's scores", config=config)
 
 
 def explain(
