@@ -63,7 +63,7 @@ def told(text: str, rows: int, spent: float, base: float) -> None:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--rows", type=int, default=100_000)
-    asked.add_argument("--leaves", type=int, default=31)
+    asked.add_argument("--leaves", type=int, default=8)
     options = asked.parse_args()
     X = matrix(options.rows)
     booster = grow(X[:20_000], options.leaves)
