@@ -12,7 +12,7 @@ from features import build, catalog, check, fingerprint, observations, settings,
 from features.check.report import Report, counted
 from features.errors import TenureError
 from features.metric import Language
-from serving import score
+from serving import report, score
 from serving.change import Earlier
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ class Workplace:
         origin = self.origin()
         table = build.training_table(self.source, self.settings)
         trained = pipeline.train(table, self.settings, metrics, track)
-        return trained, tracking.log(trained, self.settings, metrics, origin)
+        documents = report.documents(trained.backtest, trained.summary, asdict(self.settings))
+        return trained, tracking.log(trained, self.settings, metrics, origin, documents)
 
     def origin(self) -> "Origin":
         """What a model learned now would be made from: the data, and the settings that matter."""

@@ -24,6 +24,9 @@ FEWEST_CHURNED = 30
 FEWEST_CHURNED_ROWS = 10
 """Churned rows in the smallest training part."""
 
+TOLD = ("segment", "industry", "region", "touch_model", "arr", "tenure_days", "active_days_28d")
+"""Of each judged row, kept for the report: who is who, how long, how large, how active."""
+
 EXAMPLE_ROWS = 5
 
 EXPLAINED_ROWS = 1000
@@ -212,6 +215,7 @@ def _predict(model: ChurnModel, table: pd.DataFrame, fold: Fold, number: int) ->
     """Predict the later block, beside the churn rates that were known before it."""
     before, block = table[fold.train_mask], table[fold.test_mask]
     keys = ["account_id", "as_of", "churned", "due", "renewal_date", "weight"]
+    keys += [name for name in TOLD if name in block]
     return block[keys].assign(
         term_days=block.get("term_days", np.nan),
         fold=number,

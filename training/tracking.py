@@ -132,6 +132,7 @@ def log(
     settings: "Settings",
     metrics: "Mapping[str, Metric]",
     origin: Origin | None = None,
+    documents: Mapping[str, str] | None = None,
 ) -> int | None:
     """Keep a training run, and register its model as challenger if it has skill.
 
@@ -139,6 +140,8 @@ def log(
     ----------
     origin : Origin, optional
         What it was learned from; kept as `data.json` and as a tag of the run.
+    documents : mapping of path to text, optional
+        The report with its frames and figures, kept with the run.
 
     Returns
     -------
@@ -154,6 +157,10 @@ def log(
         mlflow.log_metrics(_numbers(trained.summary))
         with tempfile.TemporaryDirectory() as folder:
             _write(Path(folder), trained, settings, metrics)
+            for name, text in (documents or {}).items():
+                file = Path(folder) / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
             if origin:
                 tables = {name: asdict(each) for name, each in origin.tables.items()}
                 _write_json(Path(folder) / "data.json", tables)

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -36,6 +38,10 @@ def evaluate(
     version: Annotated[
         str, typer.Argument(help="Version number, champion or challenger.")
     ] = "champion",
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a report for leaders and data scientists.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show how good a version was on what came after it had learned."""
@@ -44,6 +50,13 @@ def evaluate(
     from training import tracking
 
     info = tracking.info(version)
+    if html:
+        from serving import report
+        from serving.files import write_aside
+
+        page = report.html(tracking.backtest(info.version), info)
+        write_aside(html, partial(report.write, page))
+        say(f"The report on version {info.version}: {html}\n")
     if as_json:
         print(_document(info.version, info.summary))
         return
