@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from serving import explain, score
+from serving import explain, score, weights
 from serving.access import Access
 from serving.audit import Audit
 from serving.guard import Guard
@@ -31,10 +31,18 @@ def rows(scored):
 
 
 @pytest.fixture(scope="module")
-def url(scored, rows, tmp_path_factory) -> Iterator[str]:
+def document(champion, use_store):
+    with pytest.MonkeyPatch.context() as patch:
+        use_store(patch, champion.store)
+        return weights.told()
+
+
+@pytest.fixture(scope="module")
+def url(scored, rows, document, tmp_path_factory) -> Iterator[str]:
     import uvicorn
 
-    live = Live(lambda: "1", lambda: Snapshot({**scored[1], "inputs": []}, tuple(rows)))
+    facts = {**scored[1], "inputs": []}
+    live = Live(lambda: "1", lambda: Snapshot(facts, tuple(rows), None, document))
     live.refresh()
     folder = tmp_path_factory.mktemp("served")
     access = Access(KeyRing(folder / "none"), RateLimit(1000), b"secret")
@@ -158,7 +166,7 @@ def test_everything_has_a_name_for_those_who_cannot_see(page, url, rows, path):
 @pytest.mark.parametrize("width", [320, 768, 1280])
 def test_no_page_is_wider_than_the_window(page, url, rows, width):
     page.set_viewport_size({"width": width, "height": 900})
-    for path in ("/", f"/accounts/{rows[0]['account_id']}"):
+    for path in ("/", f"/accounts/{rows[0]['account_id']}", "/health-score"):
         page.goto(url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
