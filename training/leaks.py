@@ -1,34 +1,55 @@
 """Signals too good to be true, sought in the rows that are learned from.
 
 A leak is a column that knows the outcome: written after it, or filled because of it. Each check is
-cheap, looks only at rows with a renewal due (so that knowing who is due is no suspicion), and says
-what it saw. That nothing is found proves only that these checks found nothing.
+cheap, looks only at renewals whose outcome is known (so that knowing who is due is no suspicion),
+and says what it saw. That nothing is found proves only that these checks found nothing.
+
+Not sought: fields that turn good because the account left. In a training table they look like any
+metric that falls before churn in the unexpected direction, and cannot be told apart cleanly.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from features.metric import Metric
+from training.churn_model import ChurnModel
 from training.evaluate import auc
+from training.split import Fold
 
 SINGLE_AUC = 0.90
 MISSING_AUC = 0.75
+EARLY_AUC = 0.75
+JUMP_AUC = 0.80
+JUMP = 0.15
+EARLY_DAYS = 180
+"""Days before a renewal from which on the simulator's honest metrics reach no more than AUC .70."""
+NEAR_DAYS, FAR_DAYS = 31, (60, 120)
+"""The looks nearest to 7 and to 90 days before a renewal that a monthly grid offers."""
+FADING = 0.05
+SURE = 4.0
+"""Standard errors beyond chance: some 100 metrics a run are looked at."""
 FEWEST = 20
 """Churned rows, and rows of a category, below which a check says nothing."""
+PERMUTED_ROWS, PERMUTED_TREES = 4000, 30
+
+Looks = Mapping[str, pd.DataFrame]
+"""One look per known renewal and lead: early, far, near, last."""
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A suspicion about one metric.
+    """A suspicion about one metric, or about the backtest as a whole.
 
     Parameters
     ----------
-    metric, check : str
+    metric : str
+        Empty for the backtest.
+    check : str
     figure : float
-        What the check measured, an AUC.
+        What the check measured: an AUC, for `after_as_of` the days.
     message : str
         For people, with what to do.
     """
@@ -69,21 +90,183 @@ def missingness(column: pd.Series, churned: pd.Series, metric: Metric) -> Leak |
     )
 
 
+def after_as_of(column: pd.Series, _churned: pd.Series, metric: Metric) -> Leak | None:
+    """The age of something is below 0: it happened after the day that is looked from."""
+    aged = "since" in metric.name.split("_") or "age" in metric.name.split("_")
+    if metric.kind == "category" or not (aged and "days" in metric.name.split("_")):
+        return None
+    early = column < 0
+    if not early.any():
+        return None
+    return Leak(
+        metric.name,
+        "after_as_of",
+        float(column.min()),
+        f"{metric.name} is below 0 in {early.sum()} of {len(column)} rows: it was counted from "
+        "something dated after the day looked from. Map that table's known_at.",
+    )
+
+
+def does_not_fade(renewals: Looks, metric: Metric) -> Leak | None:
+    """Half a year ahead it tells leavers as well as at the renewal: honest signals fade."""
+    figure, error = _told(renewals["early"], metric)
+    at_last, _ = _told(renewals["near"], metric)
+    if figure - SURE / 2 * error <= EARLY_AUC or figure < at_last - FADING:
+        return None
+    return Leak(
+        metric.name,
+        "does_not_fade",
+        figure,
+        f"{metric.name} tells who leaves with AUC {figure:.3f} more than {EARLY_DAYS} days before "
+        f"the renewal, and {at_last:.3f} near it. Nothing honest knows so early: find out whether "
+        "its table was changed, or rows of it deleted, once accounts had left.",
+    )
+
+
+def jump(renewals: Looks, metric: Metric) -> Leak | None:
+    """It tells little some 90 days before the renewal and nearly all in the last weeks."""
+    figure, error = _told(renewals["last"], metric)
+    before, error_before = _told(renewals["far"], metric)
+    gain = figure - before
+    if figure <= JUMP_AUC or gain <= JUMP or gain <= SURE * np.hypot(error, error_before):
+        return None
+    return Leak(
+        metric.name,
+        "jump",
+        figure,
+        f"{metric.name} tells who leaves with AUC {before:.3f} some 90 days before the renewal and "
+        f"{figure:.3f} in its last {NEAR_DAYS} days. It may record the decision: if so, leave it "
+        "out, or set observations.lead_days so that there is time to act.",
+    )
+
+
 CHECKS: dict[str, Callable[[pd.Series, pd.Series, Metric], Leak | None]] = {
     "single_feature": single_feature,
     "missingness": missingness,
+    "after_as_of": after_as_of,
 }
+LEAD_CHECKS: dict[str, Callable[[Looks, Metric], Leak | None]] = {
+    "does_not_fade": does_not_fade,
+    "jump": jump,
+}
+NAMES = (*CHECKS, *LEAD_CHECKS, "permutation")
 
 
 def find(table: pd.DataFrame, metrics: Sequence[Metric]) -> list[Leak]:
-    """Run every check on every metric, on the rows of a training table that are due."""
+    """Run every check on every metric, on the renewals of a training table that are known.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `features.build.training_table`.
+    metrics : sequence of Metric
+        Columns of it.
+    """
     due = table[table["due"]]
-    found = (
+    found = [
         check(due[metric.name], due["churned"], metric)
         for metric in metrics
         for check in CHECKS.values()
-    )
+    ]
+    renewals = _renewals(table)
+    found += [check(renewals, metric) for metric in metrics for check in LEAD_CHECKS.values()]
     return [leak for leak in found if leak is not None]
+
+
+def permutation(
+    table: pd.DataFrame, fold: Fold, metrics: Mapping[str, Metric], seed: int = 0
+) -> Leak | None:
+    """With outcomes dealt anew among the renewals, nothing may be learned: AUC .50.
+
+    All looks at one renewal share the outcome dealt to it. A backtest that judges rows it learned
+    from is found out; the check is bounded in rows and trees, and says nothing of few renewals.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `features.build.training_table`.
+    fold : Fold
+        Of that table.
+    metrics : mapping of name to Metric
+    seed : int
+    """
+    rng = np.random.default_rng(seed)
+    due = table["due"].to_numpy(bool)
+    renewal = table.groupby(["account_id", "renewal_date"], dropna=False).ngroup().to_numpy()
+    fates = np.zeros(renewal.max() + 1, dtype=bool)
+    fates[renewal[due & table["churned"].to_numpy(bool)]] = True
+    known = np.unique(renewal[due])
+    fates[known] = rng.permutation(fates[known])
+    dealt = pd.Series(fates[renewal], index=table.index)
+    before, after = (
+        table[mask & due][-PERMUTED_ROWS:] for mask in (fold.train_mask, fold.test_mask)
+    )
+    judged = pd.Series(renewal, index=table.index)[after.index]
+    churned = judged[dealt[after.index]].nunique()
+    stayed = judged[~dealt[after.index]].nunique()
+    if min(churned, stayed) < FEWEST or dealt[before.index].nunique() < 2:
+        return None
+    model = ChurnModel.fit(
+        before, dealt[before.index], before["weight"], metrics, PERMUTED_TREES, seed
+    )
+    figure = auc(model.scores(after), dealt[after.index])
+    if figure - 0.5 <= SURE * _error(0.5, churned, stayed):
+        return None
+    return Leak(
+        "",
+        "permutation",
+        figure,
+        f"With outcomes dealt at random the backtest still ranks with AUC {figure:.3f} instead of "
+        ".50: it knows rows that it judges. Do not trust its figures; look for renewals or "
+        "accounts that appear twice under different names or dates.",
+    )
+
+
+def _renewals(table: pd.DataFrame) -> Looks:
+    """Choose the looks at each lead, and join what came of the renewal, `left`."""
+    keys = ["account_id", "renewal_date"]
+    known = table[table["renewal_date"].notna()]
+    fate = known[known["due"]].groupby(keys)["churned"].max().rename("left")
+    known = known.join(fate, on=keys, how="inner").astype({"left": bool})
+    days = (known["renewal_date"] - known["as_of"]).dt.days
+    leads = {
+        "early": days > EARLY_DAYS,
+        "far": days.between(*FAR_DAYS),
+        "near": days.between(0, FAR_DAYS[1]),
+        "last": days.between(0, NEAR_DAYS),
+    }
+    return {
+        lead: known[mask].sort_values("as_of").drop_duplicates(keys, keep="last")
+        for lead, mask in leads.items()
+    }
+
+
+def _told(rows: pd.DataFrame, metric: Metric) -> tuple[float, float]:
+    """AUC of a metric, missing or not, in its better direction; and its standard error."""
+    column, left = rows[metric.name], rows["left"]
+    values = _as_risk(column, left) if metric.kind == "category" else column
+    known = values.notna()
+    shown = _separation(values[known], left[known])
+    there = _separation(known.astype(float), left)
+    if shown >= there:
+        left = left[known]
+    figure = max(shown, there)
+    return figure, _error(figure, int(left.sum()), int((~left).sum()))
+
+
+def _error(figure: float, churned: int, stayed: int) -> float:
+    """Standard error of an AUC of independent rows.
+
+    References
+    ----------
+    Hanley and McNeil (1982). The meaning and use of the area under a ROC curve.
+    """
+    if not churned or not stayed:
+        return 0.5
+    one, other = figure / (2 - figure), 2 * figure**2 / (1 + figure)
+    square = figure * (1 - figure)
+    square += (churned - 1) * (one - figure**2) + (stayed - 1) * (other - figure**2)
+    return float(np.sqrt(max(square, 0.0) / (churned * stayed)))
 
 
 def _separation(values: pd.Series, churned: pd.Series) -> float:

@@ -134,8 +134,9 @@ def train(
             "interactions": health_backtest.interactions(told, table, metrics, embargo_days, seed),
             **_present(table, health, settings, metrics),
         },
-        "leaks": [asdict(leak) for leak in leaks.find(table, used)],
-        "leak_checks": list(leaks.CHECKS),
+        "leaks": [asdict(leak) for leak in leaks.find(table, used)]
+        + [asdict(leak) for leak in [leaks.permutation(table, folds[-1], metrics, seed)] if leak],
+        "leak_checks": list(leaks.NAMES),
         "top_metrics": importance.head(10).to_dict("records"),
     }
     example = table.tail(EXAMPLE_ROWS)[[feature.name for feature in model.features]]

@@ -1,9 +1,16 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from features import build, catalog, simulate, source
 from features.metric import Metric
+from features.settings import Settings
 from training import leaks
+from training.split import rolling_origin
 
 
 def found(table: pd.DataFrame, metrics: dict[str, Metric]) -> list[tuple[str, str]]:
@@ -45,3 +52,67 @@ def test_a_field_filled_because_the_account_leaves(
     filled = panel["churned"] | (rng.random(len(panel)) < 0.2)
     told = panel.assign(noise=panel["noise"].where(filled))
     assert found(told, metrics) == [("noise", "missingness")]
+
+
+def early_teller(panel: pd.DataFrame, known_days: int, noise: float = 0.3) -> pd.Series:
+    """A value that knows who leaves at the coming renewal, from so many days before it."""
+    keys = ["account_id", "renewal_date"]
+    left = panel.groupby(keys)["churned"].transform("max")
+    told = left & ((panel["renewal_date"] - panel["as_of"]).dt.days <= known_days)
+    return told * 1.0 + noise * np.random.default_rng(1).normal(size=len(panel))
+
+
+def test_what_knows_who_leaves_half_a_year_ahead(
+    panel: pd.DataFrame, metrics: dict[str, Metric]
+) -> None:
+    told = panel.assign(noise=early_teller(panel, 1000, noise=0.7))
+    assert found(told, metrics) == [("noise", "does_not_fade")]
+
+
+def test_what_knows_only_at_the_last(panel: pd.DataFrame, metrics: dict[str, Metric]) -> None:
+    told = panel.assign(noise=early_teller(panel, 31))
+    assert found(told, metrics) == [("noise", "jump")]
+
+
+def test_something_dated_after_the_day_looked_from(
+    panel: pd.DataFrame, metrics: dict[str, Metric]
+) -> None:
+    aged = replace(metrics["noise"], name="days_since_login")
+    days = np.where(np.arange(len(panel)) % 500 == 3, -2.0, 5.0)
+    [leak] = leaks.find(panel.assign(days_since_login=days), [aged])
+    assert (leak.check, leak.figure) == ("after_as_of", -2.0)
+    assert leaks.find(panel.assign(days_since_login=np.abs(days)), [aged]) == []
+
+
+def test_a_backtest_that_knows_the_renewals_it_judges(
+    panel: pd.DataFrame, metrics: dict[str, Metric]
+) -> None:
+    [*_, whole] = rolling_origin(panel["as_of"], 3, 90)
+    learned = whole.train_mask
+    leak = leaks.permutation(panel, replace(whole, test_mask=learned), metrics)
+    assert leak is not None
+    assert (leak.metric, leak.check) == ("", "permutation")
+    assert leaks.permutation(panel, whole, metrics) is None
+
+
+def test_twenty_clean_companies_raise_no_alarm(
+    make_panel: Callable[..., pd.DataFrame], metrics: dict[str, Metric]
+) -> None:
+    for seed in range(20):
+        clean = make_panel(accounts=250, months=30, seed=seed)
+        assert found(clean, metrics) == [], seed
+        [*_, fold] = rolling_origin(clean["as_of"], 3, 90)
+        assert leaks.permutation(clean, fold, metrics, seed) is None, seed
+
+
+def test_the_simulators_touched_up_tables(tmp_path: Path) -> None:
+    company = simulate.simulate(accounts=300, months=24, seed=0, preset="leak")
+    simulate.write(company, tmp_path / "touched_up")
+    settings = Settings()
+    table = build.training_table(source.connect(str(tmp_path / "touched_up"), settings), settings)
+    used = [metric for name, metric in catalog.metrics(settings).items() if name in table]
+    suspected = {leak.metric for leak in leaks.find(table, used)}
+    assert {leak["metric"] for leak in company.truth["leaks"]} <= suspected
+    # and what was not touched is not suspected
+    about = {metric.name for metric in used if metric.dimension in ("sentiment", "engagement")}
+    assert suspected <= about
