@@ -36,7 +36,13 @@ def check(source: Source = None, config: Config = None, as_json: Json = False) -
 
 def features(
     source: Source = None,
-    out: Annotated[Path, typer.Option(help="Parquet file to write.")] = Path("features.parquet"),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Parquet file to write; or a folder, in which each day is kept and only those are "
+            "built anew of which more has become known."
+        ),
+    ] = Path("features.parquet"),
     as_of: Annotated[
         list[datetime] | None,
         typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Day to look on; repeatable."),
@@ -53,7 +59,7 @@ def features(
     config: Config = None,
 ) -> None:
     """Write the feature table: one row per account and day, as known on that day."""
-    from features import build, observations
+    from features import build, observations, store
     from serving.files import write_aside
     from serving.workflow import Workplace
 
@@ -69,6 +75,11 @@ def features(
         days = [moment.date() for moment in as_of]
     else:
         days = [observations.scoring_day(place.source, place.settings)]
+    if not out.suffix:
+        done = store.update(place.source, place.settings, days, out)
+        say(f"{len(done.built):,} days built, {len(done.kept):,} kept as they were: {out}")
+        then("train", place.source.url, why="learn from it", config=config)
+        return
     table = build.feature_table(place.source, place.settings, days)
     write_aside(out, lambda path: table.to_parquet(path, index=False))
     say(f"{len(table):,} rows of {table.shape[1] - 2} features on {len(days)} days: {out}")

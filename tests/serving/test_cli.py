@@ -153,6 +153,16 @@ def test_features_of_several_days(tenure, champion, tmp_path):
     assert set(days) == {"2026-01-01", "2026-02-01"}
 
 
+def test_features_in_a_folder_are_built_once(tenure, champion):
+    day = ("--as-of", "2026-01-01", "--out", "kept")
+    code, _, err = tenure("features", champion.company, *day)
+    assert code == 0, err
+    assert "1 days built, 0 kept" in err
+    code, _, err = tenure("features", champion.company, *day, "--as-of", "2026-01-08")
+    assert code == 0, err
+    assert "1 days built, 1 kept" in err
+
+
 def test_score_then_explain(served, champion, scored):
     code, _, err = served("score", champion.company, "--out", "scores.json")
     assert code == 0

@@ -1,0 +1,215 @@
+"""Features kept on disk, one partition per as_of, of which only those are built that must be.
+
+A partition rests on what was known before its as_of. So each day's news is told by a count and a
+checksum, worked out by the engine (`_news`), and a partition keeps the digest of all news before
+its as_of. Where the source still tells the same, the partition stands; a late row, a row that was
+changed or one that is gone gives another digest to the as_ofs after the day on which it was known,
+and to no others. What a row says of later (a ticket's solution, an outcome) is news of that later
+day. Other settings, other metrics and other code give another digest to all.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis import _
+
+from features import build, contract
+from features.errors import TenureError
+from features.observations import epoch_day
+from features.settings import Settings
+from features.source import Source
+from features.windows import KEYS, blocks
+
+_DIGEST = b"tenure_digest"
+_CHECKSUM_BELOW = 2**40
+"""Eight million rows of a day add up to less than an integer holds."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an update did: as_ofs built, and as_ofs that stood as they were."""
+
+    built: tuple[date, ...]
+    kept: tuple[date, ...]
+
+
+def update(
+    source: Source,
+    settings: Settings,
+    as_ofs: Sequence[date],
+    folder: Path,
+    progress: build.Progress | None = None,
+) -> Update:
+    """Bring the partitions of these as_ofs up to date; others in the folder are left alone.
+
+    Parameters
+    ----------
+    source, settings
+        As for `features.build.feature_table`.
+    as_ofs : sequence of date
+        The days that are wanted.
+    folder : Path
+        Made where it is not there. Partitions are ``as_of=2025-06-01/part.parquet``, as Hive,
+        DuckDB, Spark and pandas read them.
+    progress : callable, optional
+        Told of every block of as_ofs that is built.
+
+    Raises
+    ------
+    TenureError
+        Where the folder cannot be written to, or no account is in force on the days to be built.
+        Each partition is whole: the old one, or the new one.
+    """
+    digests = _digests(source, settings, as_ofs)
+    stale = [day for day in digests if _kept_digest(_path(folder, day)) != digests[day]]
+    done = 0
+    for block in blocks(stale):
+        table = build.feature_table(source, settings, block)
+        for day in block:
+            rows = table[table["as_of"] == pd.Timestamp(day)]
+            _write(rows.drop(columns="as_of"), _path(folder, day), digests[day])
+        done += len(block)
+        if progress:
+            progress(done, len(stale))
+    return Update(tuple(stale), tuple(day for day in digests if day not in set(stale)))
+
+
+def read(folder: Path, as_ofs: Sequence[date] | None = None) -> pd.DataFrame:
+    """The feature table that lies in a folder, as `features.build.feature_table` gives it.
+
+    Parameters
+    ----------
+    folder : Path
+        One that `update` wrote.
+    as_ofs : sequence of date, optional
+        The days that are wanted; by default all.
+
+    Raises
+    ------
+    TenureError
+        Where a partition is missing.
+    """
+    days = sorted(as_ofs) if as_ofs else _days(folder)
+    missing = [day for day in days if not _path(folder, day).exists()]
+    if missing or not days:
+        raise TenureError(
+            f"{folder} has no features of {', '.join(map(str, missing)) or 'any day'}.",
+            f"Build them: tenure features SOURCE --out {folder}.",
+        )
+    parts = []
+    for day in days:
+        part = pq.ParquetFile(_path(folder, day)).read().to_pandas()
+        part.insert(1, "as_of", pd.Series(pd.Timestamp(day), part.index, "datetime64[us]"))
+        parts.append(part)
+    return pd.concat(parts).sort_values(list(KEYS), ignore_index=True)
+
+
+def _days(folder: Path) -> list[date]:
+    found = folder.glob("as_of=*/part.parquet")
+    return sorted(date.fromisoformat(path.parent.name.removeprefix("as_of=")) for path in found)
+
+
+def _path(folder: Path, as_of: date) -> Path:
+    return folder / f"as_of={as_of}" / "part.parquet"
+
+
+def _kept_digest(path: Path) -> str | None:
+    """The digest of what a partition rests on; None where there is none that can be read."""
+    try:
+        return (pq.read_schema(path).metadata or {})[_DIGEST].decode()
+    except (OSError, KeyError, pa.ArrowInvalid):
+        return None
+
+
+def _write(rows: pd.DataFrame, path: Path, digest: str) -> None:
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _DIGEST: digest})
+    aside = path.with_name(".part.parquet")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, aside)
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise TenureError(
+            f"{path} could not be written: {error.strerror or error}.",
+            "See that the folder may be written to and has room. What stood there is untouched.",
+        ) from error
+
+
+def _digests(source: Source, settings: Settings, as_ofs: Sequence[date]) -> dict[date, str]:
+    """What each as_of rests on, in one word."""
+    told = {name: _news_by_day(name, table) for name, table in source.tables.items()}
+    always = _always(source, settings)
+    return {day: _digest(told, always, day) for day in sorted(set(as_ofs))}
+
+
+def _digest(told: dict[str, pd.DataFrame], always: str, as_of: date) -> str:
+    known = {}
+    for name, news in told.items():
+        before = news[news["day"] < (as_of - date(1970, 1, 1)).days]
+        known[name] = [int(before["rows"].sum()), int(before["checksum"].sum())]
+    return hashlib.sha256(f"{always} {json.dumps(known, sort_keys=True)}".encode()).hexdigest()
+
+
+def _always(source: Source, settings: Settings) -> str:
+    """What all as_ofs rest on: the code, the settings that change features, and the columns."""
+    code = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        code.update(path.read_bytes())
+    if settings.metrics.file and Path(settings.metrics.file).exists():
+        code.update(Path(settings.metrics.file).read_bytes())
+    columns = {name: sorted(table.columns) for name, table in source.tables.items()}
+    asked = {"grace_days": settings.observations.grace_days, "metrics": asdict(settings.metrics)}
+    return json.dumps([code.hexdigest(), columns, asked], sort_keys=True, default=str)
+
+
+def _news_by_day(name: str, table: ir.Table) -> pd.DataFrame:
+    """Rows and checksum of a table's news for each day since 1970 on which they became known."""
+    news = ibis.union(*_news(contract.TABLES[name], table))
+    by_day = news.group_by("day").agg(rows=_.count(), checksum=_.checksum.sum())
+    return by_day.execute()
+
+
+def _news(declared: contract.Table, table: ir.Table) -> Iterator[ir.Table]:
+    """The rows as they first were, and what was told of them later."""
+    known_day = epoch_day(table.known_at)
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for column in declared.columns:
+        if column.name in table.columns:
+            since = tuple(c for c in _since(declared, column) if c in table.columns)
+            kinds.setdefault(since, []).append(column.name)
+    first = kinds.pop((), [])
+    yield table.select(day=known_day, checksum=_checksum(table, first))
+    for since, columns in kinds.items():
+        moment = ibis.coalesce(*(table[c].cast("timestamp") for c in since))
+        # a decision counts on its very day: one day too early costs a partition, one too late a lie
+        day = ibis.greatest(known_day, epoch_day(moment).fill_null(0) - 1)
+        filled = ibis.or_(*(table[c].notnull() for c in columns))
+        later = table.select(day=day, checksum=_checksum(table, [*first, *columns]), filled=filled)
+        yield later.filter(_.filled).drop("filled")
+
+
+def _since(declared: contract.Table, column: contract.Column) -> tuple[str, ...]:
+    """The columns that say from when on a column was known; none where it came with its row."""
+    is_news = column.type in ("date", "time") and not column.planned
+    if not column.since and is_news and column.name not in (*declared.times[:1], "known_at"):
+        return (column.name,)
+    return column.since
+
+
+def _checksum(table: ir.Table, columns: Sequence[str]) -> ir.Value:
+    """A number that another content of these columns hardly shares; it may be added up."""
+    # what no text holds, so that empty and missing differ, and neighbours do not run together
+    texts = [table[c].cast("string").fill_null("\x01") for c in columns]
+    row = texts[0] if len(texts) == 1 else ibis.literal("\x02").join(texts)
+    return (row.hash() % _CHECKSUM_BELOW).cast("int64")
