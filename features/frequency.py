@@ -134,7 +134,7 @@ METRICS = (
             "28 Tage"
         ),
         needs=("usage.user_id",),
-        value=lambda t: t.user_days_28d / 28.0 / t.users_28d.nullif(0),
+        value=lambda t: t.user_days_28d.cast("float64") / 28.0 / t.users_28d.nullif(0),
     ),
     Metric(
         name="sessions_per_user_28d",

@@ -108,7 +108,7 @@ def read(folder: Path, as_ofs: Sequence[date] | None = None) -> pd.DataFrame:
     parts = []
     for day in days:
         part = pq.ParquetFile(_path(folder, day)).read().to_pandas()
-        part.insert(1, "as_of", pd.Series(pd.Timestamp(day), part.index, "datetime64[us]"))
+        part.insert(1, "as_of", pd.Series(pd.Timestamp(day), part.index, "datetime64[s]"))
         parts.append(part)
     return pd.concat(parts).sort_values(list(KEYS), ignore_index=True)
 
