@@ -125,9 +125,10 @@ def _path(folder: Path, as_of: date) -> Path:
 def _kept_digest(path: Path) -> str | None:
     """The digest of what a partition rests on; None where there is none that can be read."""
     try:
-        return (pq.read_schema(path).metadata or {})[_DIGEST].decode()
+        digest: bytes = (pq.read_schema(path).metadata or {})[_DIGEST]
     except (OSError, KeyError, pa.ArrowInvalid):
         return None
+    return digest.decode()
 
 
 def _write(rows: pd.DataFrame, path: Path, digest: str) -> None:
