@@ -263,9 +263,11 @@ def drivers(
     share = _laid_out(probability, names)
     won = np.full_like(share, np.nan) if health is None else _laid_out(health, names)
     moving = (share != 0) | (np.nan_to_num(won) != 0)
-    weight = np.where(moving, np.abs(share) + 1e-6 * np.abs(np.nan_to_num(won)), -1.0)
+    weight = np.where(moving, np.abs(share), -1.0)
+    # by what they did to the probability; what did nothing to it, by what it did to health
+    order = np.lexsort((-np.abs(np.nan_to_num(won)).T, -weight.T), axis=-1)
     return Entries(
-        order=np.argsort(-weight.T, axis=1, kind="stable"),
+        order=order,
         length=np.where(seen, moving.sum(axis=0), 0),
         constant={
             "cause": [name if name in CAUSES else "behaviour" for name in names],

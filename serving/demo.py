@@ -39,6 +39,7 @@ class Demo:
         # a store of its own: the demo never touches the models of real customers
         store = self.folder.resolve() / "models" / "mlflow.db"
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{store}"
+        os.environ.pop("MLFLOW_REGISTRY_URI", None)
         self._claim()
         self._simulate()
         place = self._check()

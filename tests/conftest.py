@@ -32,13 +32,6 @@ def _use_store() -> Callable[[pytest.MonkeyPatch, str], None]:
     return use_store
 
 
-@pytest.fixture(autouse=True)
-def _no_store_of_an_earlier_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow writes where it last was into the environment, from where a command would take it."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture(scope="session")
 def champion(tmp_path_factory: pytest.TempPathFactory) -> Champion:
     """400 accounts, quickly learned; made once, so read it only."""

@@ -36,7 +36,7 @@ def run(tmp_path):
         return subprocess.run(
             [Path(sys.executable).with_name("tenure"), *words],
             cwd=tmp_path,
-            env={**os.environ, "MLFLOW_TRACKING_URI": store},
+            env={**os.environ, "MLFLOW_TRACKING_URI": store, "MLFLOW_REGISTRY_URI": store},
             capture_output=True,
             text=True,
             check=False,

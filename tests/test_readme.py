@@ -28,7 +28,10 @@ def shown(page):
 def test_commands_and_options_exist(page):
     for name, *words in shown(page):
         assert name in COMMANDS, f"{page.name} shows tenure {name}"
-        options = {flag for option in COMMANDS[name].params for flag in option.opts}
+        command = COMMANDS[name]
+        while words and words[0] in getattr(command, "commands", {}):
+            command, words = command.commands[words[0]], words[1:]
+        options = {flag for option in command.params for flag in option.opts}
         used = {word.split("=")[0] for word in words if word.startswith("-")}
         assert used <= options, f"{page.name}: tenure {name} has no {used - options}"
 

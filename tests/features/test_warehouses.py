@@ -37,7 +37,7 @@ def examples(tables):
     observed = ibis.table({"account_id": "string", "as_of": "date"}, name="observed")
     marked = windows.mark(tables["usage"], [DAY])
     tickets = known.known_rows(tables["tickets"], observed)
-    hours = known.hours_between(tickets.opened_at, tickets.first_response_at)
+    hours = known.hours(known.seconds_between(tickets.opened_at, tickets.first_response_at))
     raw = ibis.table({"account_id": "int64", "kind": "string", "occurred_at": "string"}, name="raw")
     return {
         "a table read by the contract": source.conform(raw, contract.TABLES["advocacy"]),

@@ -8,10 +8,13 @@ import pytest
 from features.errors import TenureError
 from serving import bento, keys
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("uv", path=bento._path()) is None,
-    reason="bentoml build needs uv; ./run puts it into .uv",
-)
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(
+        shutil.which("uv", path=bento._path()) is None,
+        reason="bentoml build needs uv; ./run puts it into .uv",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ COMMANDS = (
     "promote",
     "rollback",
     "retrain",
+    "weights",
     "score",
     "explain",
     "serve",

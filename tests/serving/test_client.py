@@ -10,6 +10,8 @@ import pytest
 
 from serving.client import Tenure, TenureApiError
 
+pytestmark = pytest.mark.alone
+
 GUIDE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```(sh|python)\n(.*?)```", GUIDE, flags=re.DOTALL)
 

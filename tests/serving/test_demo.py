@@ -8,6 +8,8 @@ import pytest
 from features.errors import TenureError
 from serving.demo import Demo
 
+NOWHERE = "sqlite:////nowhere/mlflow.db"
+
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
     folder = tmp_path / "demo"
@@ -22,7 +24,7 @@ def demo(folder: Path) -> str:
     told = subprocess.run(
         [sys.executable, "-m", "serving.cli", "demo", "--no-serve"],
         cwd=folder,
-        env={**os.environ, "MLFLOW_TRACKING_URI": "sqlite:////nowhere/mlflow.db"},
+        env={**os.environ, "MLFLOW_TRACKING_URI": NOWHERE, "MLFLOW_REGISTRY_URI": NOWHERE},
         capture_output=True,
         text=True,
         check=False,

@@ -12,6 +12,8 @@ import time
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.alone
+
 CLIENTS = 50
 GIGABYTE = 2**30
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.slow
 def test_the_document_is_true(secured, tmp_path):

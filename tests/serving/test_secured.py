@@ -11,6 +11,8 @@ import pytest
 
 from serving import keys
 
+pytestmark = pytest.mark.alone
+
 
 def samples(text: str, name: str) -> dict[str, float]:
     found = re.findall(rf"^{name}(\{{.*\}})? (\S+)$", text, flags=re.MULTILINE)

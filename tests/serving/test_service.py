@@ -10,6 +10,8 @@ from serving import score
 from serving.api import Account, Error, Scores
 from serving.guard import SECURITY_HEADERS
 
+pytestmark = pytest.mark.alone
+
 PATIENCE_SECONDS = 400
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+pytestmark = pytest.mark.alone
+
 WITHIN_SECONDS = 10.0
 
 
