@@ -22,6 +22,7 @@ COMMANDS = (
     "score",
     "explain",
     "serve",
+    "bento",
     "simulate",
     "demo",
 )
