@@ -52,6 +52,7 @@ def served(tenure, champion, monkeypatch, use_store):
     return tenure
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_is_quick(command):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
