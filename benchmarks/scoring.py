@@ -21,8 +21,9 @@ import pandas as pd
 from features import catalog
 from features.metric import Metric
 from serving import score, score_files
-from training.churn_model import ChurnModel, Feature
+from training.churn_model import ChurnModel
 from training.contributions import Forest
+from training.encoding import Feature
 
 FEATURES, TREES = 100, 300
 

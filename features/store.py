@@ -24,6 +24,7 @@ from ibis import _
 
 from features import build, contract
 from features.errors import TenureError
+from features.fingerprint import row_text
 from features.observations import epoch_day
 from features.settings import Settings
 from features.source import Source
@@ -83,39 +84,34 @@ def update(
     return Update(tuple(stale), tuple(day for day in digests if day not in set(stale)))
 
 
-def read(folder: Path, as_ofs: Sequence[date] | None = None) -> pd.DataFrame:
+def read(folder: Path, as_ofs: Sequence[date]) -> pd.DataFrame:
     """The feature table that lies in a folder, as `features.build.feature_table` gives it.
 
     Parameters
     ----------
     folder : Path
         One that `update` wrote.
-    as_ofs : sequence of date, optional
-        The days that are wanted; by default all.
+    as_ofs : sequence of date
+        The days that are wanted. Those that the last `update` was not asked for may rest on older
+        settings.
 
     Raises
     ------
     TenureError
         Where a partition is missing.
     """
-    days = sorted(as_ofs) if as_ofs else _days(folder)
-    missing = [day for day in days if not _path(folder, day).exists()]
-    if missing or not days:
+    missing = [day for day in sorted(as_ofs) if not _path(folder, day).exists()]
+    if missing:
         raise TenureError(
-            f"{folder} has no features of {', '.join(map(str, missing)) or 'any day'}.",
+            f"{folder} has no features of {', '.join(map(str, missing))}.",
             f"Build them: tenure features SOURCE --out {folder}.",
         )
     parts = []
-    for day in days:
+    for day in sorted(as_ofs):
         part = pq.ParquetFile(_path(folder, day)).read().to_pandas()
         part.insert(1, "as_of", pd.Series(pd.Timestamp(day), part.index, "datetime64[s]"))
         parts.append(part)
     return pd.concat(parts).sort_values(list(KEYS), ignore_index=True)
-
-
-def _days(folder: Path) -> list[date]:
-    found = folder.glob("as_of=*/part.parquet")
-    return sorted(date.fromisoformat(path.parent.name.removeprefix("as_of=")) for path in found)
 
 
 def _path(folder: Path, as_of: date) -> Path:
@@ -210,7 +206,4 @@ def _since(declared: contract.Table, column: contract.Column) -> tuple[str, ...]
 
 def _checksum(table: ir.Table, columns: Sequence[str]) -> ir.Value:
     """A number that another content of these columns hardly shares; it may be added up."""
-    # what no text holds, so that empty and missing differ, and neighbours do not run together
-    texts = [table[c].cast("string").fill_null("\x01") for c in columns]
-    row = texts[0] if len(texts) == 1 else ibis.literal("\x02").join(texts)
-    return (row.hash() % _CHECKSUM_BELOW).cast("int64")
+    return (row_text(table, columns).hash() % _CHECKSUM_BELOW).cast("int64")

@@ -212,7 +212,7 @@ def parts(
 
 def _behaviour(before: "Explained", now: "Explained") -> pd.DataFrame:
     """Parts of now's probability less before's, by metric, shape (n, p)."""
-    from training.churn_model import steepness
+    from training.calibration import steepness
 
     moved = now.contributions.to_numpy() - before.contributions.to_numpy()
     steep = steepness(before.log_odds, now.log_odds - before.log_odds)

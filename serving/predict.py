@@ -16,7 +16,8 @@ from serving.api import ApiError
 from serving.what_if import WhatIf
 
 if TYPE_CHECKING:
-    from training.churn_model import ChurnModel, Feature
+    from training.churn_model import ChurnModel
+    from training.encoding import Feature
     from training.health import Health
 
 MOST_KEPT = 200_000

@@ -10,18 +10,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol, Self
 
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from features.errors import TenureError, did_you_mean
 from features.metric import Metric
+from training.calibration import Calibration, logistic, steepness
 from training.contributions import Forest
+from training.encoding import Feature, encode, learn_features
 from training.trees import UnreadError
 
 KEYS = ("account_id", "as_of")
@@ -66,111 +67,6 @@ def quiet(steps: Sequence[Any], _description: str, /) -> Iterable[Any]:
     return steps
 
 
-@dataclass(frozen=True)
-class Feature:
-    """One column of the model: how it is read, and which way the risk may run with it.
-
-    Parameters
-    ----------
-    name : str
-        Column of the feature table.
-    kind : {"number", "category"}
-        Numbers are taken as they are; categories as their position among `levels`.
-    direction : {-1, 0, 1}
-        -1: risk never rises with it; 1: risk never falls with it; 0: free.
-    levels : tuple of str
-        Categories seen while learning. Any other is read as missing.
-    """
-
-    name: str
-    kind: Literal["number", "category"]
-    direction: int = 0
-    levels: tuple[str, ...] = ()
-
-    @classmethod
-    def learn(cls, metric: Metric, column: pd.Series) -> Self:
-        """Read direction from the metric and levels from the rows that are learned from."""
-        if metric.kind == "category":
-            return cls(metric.name, "category", levels=tuple(sorted(set(_words(column).dropna()))))
-        return cls(metric.name, "number", {"high": -1, "low": 1, None: 0}[metric.healthy])
-
-    def encode(self, column: pd.Series) -> NDArray[np.float64]:
-        """Turn a column of n values into n numbers, NaN where missing or unknown."""
-        if self.kind == "category":
-            codes = {level: float(code) for code, level in enumerate(self.levels)}
-            return np.asarray(_words(column).map(codes), dtype=np.float64)
-        numbers: NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(
-            np.float64, na_value=np.nan
-        )
-        unread = column[np.isnan(numbers) & column.notna().to_numpy()]
-        if len(unread):
-            raise TenureError(
-                f"Feature '{self.name}' must be numbers; {len(unread)} of {len(column)} values are "
-                f"not: {', '.join(repr(value) for value in unread.unique()[:3])}.",
-                "Give numbers, or leave the value empty where it is not known.",
-            )
-        return numbers
-
-
-def _words(column: pd.Series) -> pd.Series:
-    return column.astype(object).where(column.notna(), None).map(str, na_action="ignore")
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """From the trees' log-odds s to calibrated log-odds ``slope * s + offset`` (Platt).
-
-    A straight line on the log-odds scale: ranks stay, and each feature's contribution is simply
-    scaled. The slope is above 0.
-    """
-
-    slope: float = 1.0
-    offset: float = 0.0
-
-    @classmethod
-    def fit(
-        cls, scores: ArrayLike, churned: ArrayLike, weight: ArrayLike, pull: float = 1.0
-    ) -> Self:
-        """Maximum likelihood, pulled weakly towards "the trees are right".
-
-        Parameters
-        ----------
-        scores : array-like, shape (n,)
-            Log-odds of rows that the trees did not learn from; n may be 0.
-        churned : array-like of bool, shape (n,)
-        weight : array-like, shape (n,)
-        pull : float
-            Half the penalty on (slope - 1)^2 + offset^2, in units of log-likelihood: 1 is the
-            weight of a few rows, 0 is plain Platt.
-
-        References
-        ----------
-        Platt, J. (1999). Probabilistic outputs for support vector machines.
-        """
-        s, y, w = (np.asarray(values, dtype=np.float64) for values in (scores, churned, weight))
-
-        def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            z = line[0] * s + line[1]
-            gap = w * (expit(z) - y)
-            shift = line - (1.0, 0.0)
-            value = w @ (np.logaddexp(0, z) - y * z) + pull / 2 * shift @ shift
-            return float(value), np.array([gap @ s, gap.sum()]) + pull * shift
-
-        best = minimize(
-            loss,
-            x0=np.array([1.0, 0.0]),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(0.01, None), (None, None)],
-            options={"ftol": 1e-15, "gtol": 1e-9},
-        )
-        return cls(float(best.x[0]), float(best.x[1]))
-
-    def probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Calibrated probability from the trees' log-odds, of the same shape."""
-        return _probability(self.slope * scores + self.offset)
-
-
 @dataclass(frozen=True, eq=False)
 class Explained:
     """What a model says of n rows, and what that is made of.
@@ -207,7 +103,7 @@ class Explained:
     @property
     def probability(self) -> NDArray[np.float64]:
         """Calibrated probability of churn, shape (n,)."""
-        return _probability(self.log_odds)
+        return logistic(self.log_odds)
 
     @cached_property
     def point_matrix(self) -> NDArray[np.float64]:
@@ -245,7 +141,7 @@ class ChurnModel:
     features: tuple[Feature, ...]
     unused: frozenset[str]
     booster: lgb.Booster
-    calibration: Calibration = Calibration()
+    calibration: Calibration = field(default_factory=Calibration)
     bags: tuple[lgb.Booster, ...] = field(default=())
 
     @classmethod
@@ -273,7 +169,7 @@ class ChurnModel:
         seed : int
             The same seed on the same rows gives the same text.
         """
-        features = _learn_features(table, metrics)
+        features = learn_features(table, metrics)
         booster = _grow(features, encode(features, table), churned, weight, trees, seed)
         return cls(features, frozenset(metrics.keys() - table.columns), booster)
 
@@ -505,7 +401,7 @@ def choose_trees(
     trees : int
         Their number, at least `FEWEST_TREES` where `most` allows.
     """
-    features = _learn_features(train, metrics)
+    features = learn_features(train, metrics)
     grown = _grow(
         features,
         encode(features, train),
@@ -518,46 +414,6 @@ def choose_trees(
     trees = min(max(grown.best_iteration, FEWEST_TREES), grown.num_trees())
     cut = lgb.Booster(model_str=grown.model_to_string(num_iteration=trees))
     return ChurnModel(features, frozenset(metrics.keys() - train.columns), cut), trees
-
-
-def encode(features: Sequence[Feature], table: pd.DataFrame) -> NDArray[np.float64]:
-    """Turn the features' columns into a matrix of shape (n, p), whatever else the table holds."""
-    X = np.empty((len(table), len(features)))
-    for position, feature in enumerate(features):
-        X[:, position] = feature.encode(table[feature.name])
-    return X
-
-
-def steepness(base: ArrayLike, distance: ArrayLike) -> NDArray[np.float64]:
-    """Mean slope of the logistic curve p between the log-odds z0 and z0 + S.
-
-    That is (p(z0 + S) - p(z0)) / S, and p'(z0) at S = 0; written as
-    p(z0 + S) (1 - p(z0)) (1 - exp(-S)) / S it loses no digits near 0.
-
-    Parameters
-    ----------
-    base : float or array-like, shape (n,)
-        z0.
-    distance : array-like, shape (n,)
-        S.
-
-    Examples
-    --------
-    >>> steepness(0.0, [0.0, 1e-12]).round(6).tolist()
-    [0.25, 0.25]
-    """
-    z0, S = np.asarray(base, dtype=np.float64), np.asarray(distance, dtype=np.float64)
-    safe = np.where(S == 0, 1.0, S)
-    # a path downhill is the same path uphill, seen from its end: exp never overflows
-    low, up = np.where(S < 0, z0 + S, z0), np.abs(safe)
-    shrink = np.where(S == 0, 1.0, -np.expm1(-up) / up)
-    return _probability(low + np.abs(S)) * _probability(-low) * shrink
-
-
-def _learn_features(table: pd.DataFrame, metrics: Mapping[str, Metric]) -> tuple[Feature, ...]:
-    return tuple(
-        Feature.learn(metric, table[name]) for name, metric in metrics.items() if name in table
-    )
 
 
 def _grow(
@@ -595,10 +451,6 @@ def _grow(
 def _threads(X: NDArray[np.float64]) -> int:
     """Number of threads for a matrix; 0 is as many as there are cores."""
     return 1 if X.size < ONE_THREAD else 0
-
-
-def _probability(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(expit(log_odds), dtype=np.float64)
 
 
 def _predict(booster: lgb.Booster, X: NDArray[np.float64]) -> NDArray[np.float64]:

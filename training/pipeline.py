@@ -13,7 +13,8 @@ from features.metric import CONTEXT, Metric
 from features.settings import ObservationSettings, Settings
 from training import comparison, evaluate, health_backtest, leaks
 from training.bands import Bands
-from training.churn_model import Calibration, ChurnModel, Track, choose_trees, quiet
+from training.calibration import Calibration
+from training.churn_model import ChurnModel, Track, choose_trees, quiet
 from training.health import Health
 from training.health_score import HealthScore
 from training.split import Fold, rolling_origin

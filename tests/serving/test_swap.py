@@ -1,5 +1,6 @@
 """A running service and its champions: two workers under load, on a store of their own."""
 
+import http.client
 import json
 import shutil
 import signal
@@ -7,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,20 +195,21 @@ def test_the_old_one_serves_on_and_readyz_says_so(service, registry, load, harm)
     assert "Traceback" not in "".join(service.lines)
 
 
-def test_told_to_end_it_finishes_what_it_has_begun(service, load):
+def test_told_to_end_it_finishes_what_it_has_begun(service):
     observations = [{"active_days_28d": float(n % 28)} for n in range(1000)]
-    answers = []
-
-    def ask() -> None:
-        answers.append(service.ask("POST", "/v1/predict", json={"observations": observations}))
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    time.sleep(0.4)
-    running = not answers
-    service.process.send_signal(signal.SIGTERM)
-    asking.join(timeout=60)
+    body = json.dumps({"observations": observations}).encode()
+    address = service.url.removeprefix("http://")
+    with closing(http.client.HTTPConnection(address, timeout=60)) as asking:
+        asking.putrequest("POST", "/v1/predict")
+        asking.putheader("Content-Type", "application/json")
+        asking.putheader("Content-Length", str(len(body)))
+        asking.endheaders(body[:1000])
+        time.sleep(0.5)
+        service.process.send_signal(signal.SIGTERM)
+        # the rest is sent after the signal, so that the request is surely still running then
+        time.sleep(0.5)
+        asking.send(body[1000:])
+        answer = asking.getresponse()
+        assert answer.status == 200
+        assert len(json.loads(answer.read())["predictions"]) == 1000
     assert service.process.wait(timeout=40) == 0
-    assert running
-    assert answers[0].status_code == 200
-    assert len(json.loads(answers[0].content)["predictions"]) == 1000

@@ -11,7 +11,8 @@ from scipy.special import expit
 
 from features.errors import TenureError
 from features.metric import Metric
-from training.churn_model import Calibration, ChurnModel, choose_trees, steepness
+from training.calibration import Calibration, steepness
+from training.churn_model import ChurnModel, choose_trees
 
 TREES = 60
 

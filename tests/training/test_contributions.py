@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from training import churn_model, contributions
 from training.churn_model import ChurnModel
 from training.contributions import Forest
+from training.encoding import Feature
 from training.trees import UnreadError
 
 FEATURES = 12
@@ -148,7 +149,7 @@ def test_a_model_explains_itself_with_and_without_tables(
 ) -> None:
     import pandas as pd
 
-    features = tuple(churn_model.Feature(f"x{n}", "number") for n in range(FEATURES))
+    features = tuple(Feature(f"x{n}", "number") for n in range(FEATURES))
     table = pd.DataFrame(matrix(100), columns=[each.name for each in features])
     tabled = ChurnModel(features, frozenset(), small, bags=(small,) * 3).explain(table)
     monkeypatch.setattr(contributions, "MOST_BITS", 1)
@@ -164,7 +165,7 @@ def test_intervals_are_the_same_from_bags_as_tables(
 ) -> None:
     import pandas as pd
 
-    features = tuple(churn_model.Feature(f"x{n}", "number") for n in range(FEATURES))
+    features = tuple(Feature(f"x{n}", "number") for n in range(FEATURES))
     model = ChurnModel(features, frozenset(), small, bags=(small, deep, grow(40)))
     table = pd.DataFrame(matrix(100), columns=[each.name for each in features])
     few = model.interval(table)
