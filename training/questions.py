@@ -201,7 +201,9 @@ def profit(due: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()  # empulse answers 0.0 where one class is missing
     from empulse.metrics import empb_score, empc_score
 
-    due = due[due["arr"] > 0].sort_values("as_of").groupby(["account_id", "renewal_date"], dropna=False).tail(1)
+    due = due[due["arr"] > 0].sort_values("as_of")
+    # an open contract has no renewal date, and counts as one renewal
+    due = due.groupby(["account_id", "renewal_date"], dropna=False).tail(1)
     y, arr = due["churned"].to_numpy(int), due["arr"].to_numpy(np.float64)
     accounts, names = pd.factorize(due["account_id"])
     rows_of = pd.Series(np.arange(len(due))).groupby(accounts).agg(list)
