@@ -202,9 +202,7 @@ def summary(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> dict[s
     ends = {
         f"{name}_{side}": end
         for name in point
-        for side, end in zip(
-            ("low", "high"), _interval(name, point[name], drawn[name]), strict=True
-        )
+        for side, end in zip(("low", "high"), interval(name, point[name], drawn[name]), strict=True)
     }
     return {
         **counts(backtest),
@@ -245,7 +243,7 @@ def by_term(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> list[d
         if min(rows["churned"].sum(), (~rows["churned"]).sum()) < FEWEST_TO_RANK:
             continue
         point = float(_auc_alone(rows, rows["weight"].to_numpy(np.float64)[:, None])["auc"][0])
-        low, high = _interval("auc", point, draw_figures(rows, _auc_alone, draws, seed)["auc"])
+        low, high = interval("auc", point, draw_figures(rows, _auc_alone, draws, seed)["auc"])
         about = counts(rows)
         kept = ("observations", "renewals", "churned")
         told.append(
@@ -389,7 +387,7 @@ def _bound(name: str, level: float, point: dict[str, float], drawn: dict[str, Ar
     return point[name] - float(ndtri(level) * np.nanstd(drawn[name]))
 
 
-def _interval(name: str, point: float, drawn: Array) -> tuple[float, float]:
+def interval(name: str, point: float, drawn: Array) -> tuple[float, float]:
     """Low and high end, 95 %."""
     if not np.isfinite(drawn).any():
         return np.nan, np.nan

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binom
 
 from features.metric import Metric
 from training.churn_model import ChurnModel
@@ -31,10 +33,13 @@ NEAR_DAYS, FAR_DAYS = 31, (60, 120)
 FADING = 0.05
 SURE = 4.0
 """Standard errors beyond chance: some 100 metrics a run are looked at."""
+ISLAND, ISLAND_CHANCE = 0.5, 1e-6
+"""How far a value's churn rate stands from both neighbours', and how likely that is by chance."""
 FEWEST = 20
 """Churned rows, and rows of a category, below which a check says nothing."""
 PERMUTED_ROWS, PERMUTED_TREES = 4000, 30
 
+Floats = NDArray[np.float64]
 Looks = Mapping[str, pd.DataFrame]
 """One look per known renewal and lead: early, far, near, last."""
 
@@ -107,6 +112,53 @@ def after_as_of(column: pd.Series, _churned: pd.Series, metric: Metric) -> Leak 
     )
 
 
+def island(column: pd.Series, churned: pd.Series, metric: Metric) -> Leak | None:
+    """At one value the churn rate lies far from that of both its neighbours.
+
+    Risk may step up or down along a metric, and flatten out; it does not leap and come back. A
+    value that leavers alone (or stayers alone) have is put there by the outcome: months active
+    counted until the account left, say.
+    """
+    if metric.kind == "category":
+        return None
+    cells = churned.groupby(column.astype(np.float64)).agg(["sum", "size"])
+    left, size = (cells[name].to_numpy(np.float64) for name in ("sum", "size"))
+    if len(cells) < 3:
+        return None
+    beside = np.array([_beside(left, size, place) for place in range(1, len(cells) - 1)])
+    rate, n = (left / size)[1:-1], size[1:-1]
+    above = rate - beside.max(axis=1)
+    gap = np.maximum(above, beside.min(axis=1) - rate)
+    side = np.where(above > 0, beside.max(axis=1), 1 - beside.min(axis=1))
+    hits = np.where(above > 0, left[1:-1], n - left[1:-1])
+    chance = binom.sf(hits - 1, n, side)
+    sure = (gap > ISLAND) & (chance * len(cells) < ISLAND_CHANCE)
+    if not sure.any():
+        return None
+    place = int(np.argmax(np.where(sure, gap, 0.0)))
+    smaller, greater = beside[place]
+    return Leak(
+        metric.name,
+        "island",
+        float(gap[place]),
+        f"Of {n[place]:.0f} rows in which {metric.name} is {cells.index[place + 1]:g}, "
+        f"{rate[place]:.0%} churned, but {smaller:.0%} and {greater:.0%} of those with the next "
+        "smaller and greater values. A cause does not leap and come back: find out whether the "
+        "value is counted until the account leaves, or written when it does.",
+    )
+
+
+def _beside(left: Floats, size: Floats, place: int) -> tuple[float, float]:
+    """Churn rates just below and just above a cell, of at least `FEWEST` rows if there are."""
+    told = []
+    for near in (slice(place - 1, None, -1), slice(place + 1, None)):
+        rows = np.cumsum(size[near])
+        end = min(int(np.searchsorted(rows, FEWEST)), len(rows) - 1)
+        # one of each kind is added: the rate of few rows is uncertain
+        told.append((np.cumsum(left[near])[end] + 1) / (rows[end] + 2))
+    return told[0], told[1]
+
+
 def does_not_fade(renewals: Looks, metric: Metric) -> Leak | None:
     """Half a year ahead it tells leavers as well as at the renewal: honest signals fade."""
     figure, error = _told(renewals["early"], metric)
@@ -144,6 +196,7 @@ CHECKS: dict[str, Callable[[pd.Series, pd.Series, Metric], Leak | None]] = {
     "single_feature": single_feature,
     "missingness": missingness,
     "after_as_of": after_as_of,
+    "island": island,
 }
 LEAD_CHECKS: dict[str, Callable[[Looks, Metric], Leak | None]] = {
     "does_not_fade": does_not_fade,
@@ -162,14 +215,18 @@ def find(table: pd.DataFrame, metrics: Sequence[Metric]) -> list[Leak]:
     metrics : sequence of Metric
         Columns of it.
     """
-    due = table[table["due"]]
+    renewals = _renewals(table)
+    found = [check(renewals, metric) for metric in metrics for check in LEAD_CHECKS.values()]
+    return look(table[table["due"]], metrics) + [leak for leak in found if leak is not None]
+
+
+def look(rows: pd.DataFrame, metrics: Sequence[Metric]) -> list[Leak]:
+    """Run the checks that need no time, on rows with `churned`."""
     found = [
-        check(due[metric.name], due["churned"], metric)
+        check(rows[metric.name], rows["churned"], metric)
         for metric in metrics
         for check in CHECKS.values()
     ]
-    renewals = _renewals(table)
-    found += [check(renewals, metric) for metric in metrics for check in LEAD_CHECKS.values()]
     return [leak for leak in found if leak is not None]
 
 

@@ -17,8 +17,29 @@ from serving.commands.options import (
 from serving.terminal import say, then, track
 
 
-def train(source: Source = None, config: Config = None, as_json: Json = False) -> None:
+def train(
+    source: Source = None,
+    flat: Annotated[
+        Path | None,
+        typer.Option(
+            help="Cross-validate on a flat churn table (.csv, .parquet) without dates instead, for "
+            "comparison with the literature; registers nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Of the flat table: who churned.", show_default=False),
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
     """Backtest, learn, calibrate, and register the model if it has skill."""
+    if flat is not None or label is not None:
+        if flat is None or label is None or source is not None:
+            raise typer.BadParameter("--flat FILE and --label COLUMN go together, without SOURCE")
+        _train_flat(flat, label, config, as_json)
+        return
     from serving.workflow import Workplace, no_skill
     from training import evaluate
 
@@ -32,6 +53,18 @@ def train(source: Source = None, config: Config = None, as_json: Json = False) -
         raise no_skill(place, trained.summary["verdict"])
     say(f"\nRegistered as version {version}, the challenger.")
     then("promote", version, why="let it serve")
+
+
+def _train_flat(file: Path, label: str, config: Path | None, as_json: bool) -> None:
+    from features import settings
+    from training import flat
+
+    told = flat.judge(flat.read(file, label), settings.load(config).training.seed, track=track)
+    if as_json:
+        print(_document(None, told))
+    else:
+        say(flat.to_text(told))
+    then("train", "SOURCE", why="learn from tables with dates")
 
 
 def evaluate(

@@ -84,6 +84,21 @@ def test_something_dated_after_the_day_looked_from(
     assert leaks.find(panel.assign(days_since_login=np.abs(days)), [aged]) == []
 
 
+def test_a_count_that_the_outcome_stops(panel: pd.DataFrame, metrics: dict[str, Metric]) -> None:
+    rng = np.random.default_rng(0)
+    months = rng.integers(1, 30, len(panel))
+    stopped = panel["churned"] & (rng.random(len(panel)) < 0.3)
+    counted = np.where(stopped, 12, np.where(months == 12, 13, months))
+    assert found(panel.assign(noise=counted), metrics) == [("noise", "island")]
+    assert found(panel.assign(noise=months), metrics) == []
+
+
+def test_a_step_is_no_island(panel: pd.DataFrame, metrics: dict[str, Metric]) -> None:
+    rng = np.random.default_rng(0)
+    late = np.where(panel["churned"] & (rng.random(len(panel)) < 0.7), 4, 0)
+    assert found(panel.assign(noise=late + rng.integers(0, 4, len(panel))), metrics) == []
+
+
 def test_a_backtest_that_knows_the_renewals_it_judges(
     panel: pd.DataFrame, metrics: dict[str, Metric]
 ) -> None:
