@@ -91,6 +91,7 @@ METRICS = (
             "28 Tage"
         ),
         needs=("usage.user_id",),
+        not_for=(("active_users_28d", 0),),
         value=lambda t: t.top_user_28d / t.actions_28d.nullif(0),
     ),
     Metric(

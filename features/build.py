@@ -5,7 +5,7 @@ The one function that training and serving both call, so that they cannot disagr
     contracts as known -> observations -> quantities per dimension -> metrics -> one row each
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import ibis.expr.types as ir
@@ -25,6 +25,7 @@ from features import (
     peers,
     sentiment,
     support,
+    told,
     usage,
 )
 from features.errors import TenureError
@@ -76,7 +77,7 @@ def feature_table(
 
     if source.kept is None:
         return build()
-    wanted = (*as_ofs, settings.observations, settings.metrics)
+    wanted = (*as_ofs, settings.observations, settings.metrics.file)
     if wanted not in source.kept:
         source.kept[wanted] = build()
     return source.kept[wanted].copy()
@@ -129,10 +130,14 @@ def _build(
     """Block by block of as_ofs, so that memory does not grow with the length of the history."""
     parts: list[pd.DataFrame] = []
     mine = own.load(settings.metrics)
+    columns = catalog.told(source.tables)
+    known = (*catalog.metrics().values(), *(mine.metrics if mine else ()))
+    present = [metric for metric in known if catalog.available(metric, columns)]
+    first_days = told.first_days(source.tables, present)
     done = 0
     for block in blocks(as_ofs):
         observed = observe(source.tables, block, settings.observations.grace_days).cache()
-        parts.append(_block(source.tables, block, observed, rows, mine))
+        parts.append(_block(source.tables, block, observed, rows, mine, first_days))
         done += len(block)
         if progress:
             progress(done, len(as_ofs))
@@ -153,17 +158,19 @@ def _block(
     observed: ir.Table,
     rows: Callable[[ir.Table], ir.Table],
     mine: own.OwnMetrics | None,
+    first_days: Mapping[str, date],
 ) -> pd.DataFrame:
-    told = catalog.told(tables)
+    """The rows of one block; ``first_days`` tells of each metric that there is (`told`)."""
     wide = rows(observed)
     dimensions = _dimensions(tables, observed, as_ofs)
-    if mine and any(catalog.available(m, told) for m in mine.metrics):
+    if mine and any(m.name in first_days for m in mine.metrics):
         dimensions.append((mine.values(tables, observed, as_ofs), mine.columns))
     for quantities, metrics in dimensions:
-        present = [m for m in metrics if catalog.available(m, told)]
-        if present:
-            chosen = quantities.select(*KEYS, **{m.name: _typed(m, quantities) for m in present})
-            wide = attach(wide, chosen)
+        values = {m.name: _typed(m, quantities) for m in metrics if m.name in first_days}
+        early = {name: day for name in values if (day := first_days[name]) >= min(as_ofs)}
+        values |= {n: told.null_until(values[n], day, quantities.as_of) for n, day in early.items()}
+        if values:
+            wide = attach(wide, quantities.select(*KEYS, **values))
     table = wide.execute()
     return table.assign(as_of=pd.to_datetime(table.as_of))
 

@@ -16,7 +16,7 @@ from features import (
     sentiment,
     support,
 )
-from features.errors import TenureError
+from features.errors import TenureError, did_you_mean
 from features.metric import CONTEXT, DIMENSIONS, Metric
 from features.observations import Tables
 from features.settings import Settings
@@ -74,6 +74,14 @@ def _distinct(mine: own.OwnMetrics, built_in: Iterable[Metric]) -> tuple[Metric,
                 "Choose another; `tenure metrics` lists those that there are.",
             )
         taken.add(metric.name)
+    for metric in mine.metrics:
+        for other in (*([metric.age] if metric.age else ()), *(name for name, _ in metric.not_for)):
+            if other not in taken or other in _TAKEN:
+                raise TenureError(
+                    f"{mine.path}: {metric.name} goes by {other!r}, which is no metric."
+                    f"{did_you_mean(other, taken)}",
+                    "age and not_for name metrics; `tenure metrics` lists those that there are.",
+                )
     return mine.metrics
 
 
@@ -96,7 +104,7 @@ def document() -> str:
         own = [metric for metric in known if metric.dimension == dimension]
         rows = "\n".join(
             f"| `{m.name}` | {m.label}<br>*{m.label_de}* | {m.unit} | {_BETTER[m.healthy]} "
-            f"| {'yes' if m.actionable else ''} | {m.formula} "
+            f"| {'yes' if m.actionable else ''} | {m.formula}{_limits(m)} "
             f"| {', '.join(f'`{need}`' for need in m.needs).replace('|', '` or `')} "
             f"| {m.said('…')}<br>*{m.said('…', 'de')}* |"
             for m in own
@@ -109,6 +117,18 @@ def document() -> str:
     return "\n".join(parts)
 
 
+def _limits(metric: Metric) -> str:
+    """When a value is stale, and for whom there is none."""
+    told = []
+    if metric.age:
+        days = metric.stale_days
+        told.append(f"Stale when `{metric.age}` > {f'`{days}`' if isinstance(days, str) else days}")
+    if metric.not_for:
+        those = " or ".join(f"`{name}` is {value}" for name, value in metric.not_for)
+        told.append(f"Where it is empty and {those}, not applicable")
+    return "".join(f".<br>{each}" for each in told)
+
+
 _BETTER = {"high": "high", "low": "low", None: ""}
 _INTRODUCTION = """\
 # Metrics
@@ -117,10 +137,19 @@ _INTRODUCTION = """\
 
 Every metric is computed for an account on a day, its as_of, from what happened *and* was known
 before that day. Counts are 0 where nothing happened, and absent where the table is missing or does
-not reach back over the whole window. The model may not let risk rise with a metric that is healthy
-when high, nor fall with one that is healthy when low. Actionable is what a Customer Success team
-can move within weeks by what it does for the customer. Metrics of your own: see
-[own-metrics.md](own-metrics.md).
+not reach back over the whole window; a table or column without a row known by then is as good as
+missing. What is known of a value is one of five things (`features/status.py`):
+
+- *known*: there is a value, of that day or fresh enough.
+- *zero*: there is a value, and it is 0. That nothing happened is known, not missing.
+- *stale*: there is a value, but older than `csm_stale_days` or `survey_stale_days` of `[metrics]`
+  allow. It stays in the table beside its age, and does not count as covered.
+- *absent*: nothing was recorded that tells it.
+- *not applicable*: the account has nothing that the metric could tell; no record is missing.
+
+The model may not let risk rise with a metric that is healthy when high, nor fall with one that is
+healthy when low. Actionable is what a Customer Success team can move within weeks by what it does
+for the customer. Metrics of your own: see [own-metrics.md](own-metrics.md).
 """
 
 

@@ -249,6 +249,7 @@ METRICS = (
             "Der Preis pro Lizenz hat sich bei der letzten Verlängerung um {value} verändert"
         ),
         needs=("contracts.seats",),
+        not_for=(("renewals_behind", 0),),
         value=lambda t: t.price_change,
     ),
     Metric(

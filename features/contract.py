@@ -97,6 +97,14 @@ class Table:
         """The declaration of one column."""
         return next(column for column in self.columns if column.name == name)
 
+    def since(self, name: str) -> tuple[str, ...]:
+        """The columns that say from when on a column was known; none where it came with its row."""
+        column = self.column(name)
+        is_news = column.type in ("date", "time") and not column.planned
+        if not column.since and is_news and name not in (*self.times[:1], "known_at"):
+            return (name,)
+        return column.since
+
 
 _ACCOUNT = Column("account_id", "text", "the customer company", required=True)
 _KNOWN_AT = Column(

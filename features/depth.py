@@ -75,6 +75,7 @@ METRICS = (
             "{Funktion|Funktionen} genutzt"
         ),
         needs=("usage.user_id",),
+        not_for=(("active_users_28d", 0),),
         value=lambda t: t.user_features_28d / t.users_28d.nullif(0),
     ),
     Metric(
@@ -89,6 +90,7 @@ METRICS = (
         sentence="{value} {action was|actions were} taken on each active day of the last 28",
         sentence_de="Pro aktivem Tag der letzten 28 Tage gab es {value} {Aktion|Aktionen}",
         needs=("usage",),
+        not_for=(("active_days_28d", 0),),
         value=lambda t: t.actions_28d / t.active_days_28d.nullif(0),
     ),
     Metric(
@@ -108,6 +110,7 @@ METRICS = (
             "Eine Sitzung der letzten 28 Tage dauerte im Schnitt {value} {Minute|Minuten}"
         ),
         needs=("usage.user_id",),
+        not_for=(("active_users_28d", 0),),
         value=lambda t: t.session_seconds_28d / 60.0 / t.sessions_28d.nullif(0.0),
     ),
     Metric(
@@ -122,6 +125,7 @@ METRICS = (
         sentence="{value} {action was|actions were} taken in a session of the last 28 days",
         sentence_de="In einer Sitzung der letzten 28 Tage gab es {value} {Aktion|Aktionen}",
         needs=("usage.user_id",),
+        not_for=(("active_users_28d", 0),),
         value=lambda t: t.user_actions_28d / t.sessions_28d.nullif(0.0),
     ),
     Metric(
@@ -142,6 +146,7 @@ METRICS = (
             "Produkt verbracht"
         ),
         needs=("usage.duration_s",),
+        not_for=(("active_days_28d", 0),),
         value=lambda t: t.seconds_28d / 60.0 / t.active_days_28d.nullif(0),
     ),
 )

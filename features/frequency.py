@@ -115,6 +115,7 @@ METRICS = (
         sentence="Active days vary by {value} of their mean from week to week",
         sentence_de="Aktive Tage schwanken von Woche zu Woche um {value} ihres Mittels",
         needs=("usage",),
+        not_for=(("active_weeks_84d", 0),),
         value=_weekly_spread,
     ),
     Metric(
@@ -134,6 +135,7 @@ METRICS = (
             "28 Tage"
         ),
         needs=("usage.user_id",),
+        not_for=(("active_users_28d", 0),),
         value=lambda t: t.user_days_28d.cast("float64") / 28.0 / t.users_28d.nullif(0),
     ),
     Metric(
@@ -153,6 +155,7 @@ METRICS = (
             "Aktive Nutzer hatten in den letzten 28 Tagen im Schnitt {value} {Sitzung|Sitzungen}"
         ),
         needs=("usage.user_id",),
+        not_for=(("active_users_28d", 0),),
         value=lambda t: t.sessions_28d / t.users_28d.nullif(0),
     ),
     Metric(
@@ -169,6 +172,7 @@ METRICS = (
             "Aktive Nutzer haben sich in den letzten 28 Tagen im Schnitt {value} Mal angemeldet"
         ),
         needs=("usage.user_id|usage.active_users",),
+        not_for=(("active_users_28d", 0),),
         value=lambda t: t.sign_ins_28d / t.users_28d.nullif(0),
     ),
     Metric(
@@ -247,6 +251,7 @@ METRICS = (
             "im Produkt verbracht"
         ),
         needs=("usage.duration_s", "usage.user_id|usage.active_users"),
+        not_for=(("active_users_28d", 0),),
         value=lambda t: t.seconds_28d / 60.0 / t.users_28d.nullif(0),
     ),
 )

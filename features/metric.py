@@ -60,6 +60,14 @@ class Metric:
     needs : tuple of str
         Contract tables and columns without which the metric is absent: ``usage``,
         ``usage.duration_s``; ``usage.user_id|usage.active_users`` where either will do.
+    age : str
+        The metric that tells how many days old the value is; empty where the value is of the as_of
+        itself, as a count over a trailing window is.
+    stale_days : int or str
+        Days of age from which on the value is stale; or the setting of [metrics] that says so.
+    not_for : tuple of (str, str or float)
+        Pairs of a metric and a value of it: an account with that value has nothing that this metric
+        could tell. Where it is null there, it is not applicable rather than missing.
     value : callable
         From the dimension's table of base quantities to the metric's expression.
     kind : {"number", "category"}
@@ -81,6 +89,9 @@ class Metric:
     needs: tuple[str, ...]
     value: Callable[[ir.Table], ir.Value]
     kind: Kind = "number"
+    age: str = ""
+    stale_days: int | str = 0
+    not_for: tuple[tuple[str, str | float], ...] = ()
 
     def called(self, language: Language = "en") -> str:
         """Short name in a language."""

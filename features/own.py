@@ -15,7 +15,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
@@ -171,12 +171,23 @@ def faults_of(metric: Any) -> list[str]:
     for sentence in (metric.sentence, metric.sentence_de or "{value}"):
         if sentence.count("{value}") != 1:
             faults.append(f"{metric.name}: {{value}} must stand once in {sentence!r}")
+    faults += _faults_of_age(metric)
     known = [name for table in TABLES for name in (table, *_columns(table))]
     for need in (one for needs in metric.needs for one in needs.split("|")):
         if need not in known:
             near = did_you_mean(need, known)
             faults.append(f"{metric.name}: needs {need!r}, which is not in the contract.{near}")
     return faults
+
+
+def _faults_of_age(metric: Metric) -> list[str]:
+    days, settings = metric.stale_days, [f.name for f in fields(MetricSettings) if f.type is int]
+    if isinstance(days, str) and days not in settings:
+        known = " or ".join(settings)
+        return [f"{metric.name}: stale_days is {days!r} and must be a number of days or {known}"]
+    if bool(metric.age) != bool(days) or (isinstance(days, int) and days < 0):
+        return [f"{metric.name}: age and stale_days go together, and stale_days is 1 or more"]
+    return []
 
 
 _TYPES = {"number": "float64", "category": "string"}

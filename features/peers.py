@@ -91,6 +91,7 @@ def _ranked(base: Metric) -> Metric:
         sentence=f"{base.label}: higher than in {{value}} of comparable accounts",
         sentence_de=f"{base.label_de}: höher als bei {{value}} der vergleichbaren Kunden",
         needs=base.needs,
+        not_for=base.not_for,
         value=lambda t: t[name],
     )
 

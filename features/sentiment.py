@@ -20,6 +20,8 @@ from features.observations import Tables, epoch_day
 from features.windows import KEYS, attach
 
 DIMENSION = "sentiment"
+NOBODY_RATES = (("touch_model", "scale"),)
+"""Accounts that are looked after in bulk have no CSM, and so no rating."""
 _SCALE = 5
 """Marks of the CSM's rating, 1 to 5; answers are read on the same scale to be compared with it."""
 
@@ -57,10 +59,11 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
     -------
     Table
         The observations with ``csm_last``, ``csm_age_days``, ``csm_mean_90d``, ``csm_mean_before``,
-        ``{kind}_last``, ``{kind}_mean_180d``, ``{kind}_mean_before``, ``{kind}_good_365d``,
-        ``{kind}_bad_365d`` (shares of the answers) for nps, csat and ces, ``customer_view_180d``
-        (all answers on the scale of the CSM's rating), ``last_answer_days``, ``surveys_180d``,
-        ``answers_180d`` and ``unanswered_in_a_row``, as far as their tables are there.
+        ``{kind}_last``, ``{kind}_age_days``, ``{kind}_mean_180d``, ``{kind}_mean_before``,
+        ``{kind}_good_365d``, ``{kind}_bad_365d`` (shares of the answers) for nps, csat and ces,
+        ``customer_view_180d`` (all answers on the scale of the CSM's rating), ``last_answer_days``,
+        ``surveys_180d``, ``answers_180d`` and ``unanswered_in_a_row``, as far as their tables are
+        there.
     """
     t = observations
     if "csm_sentiment" in tables:
@@ -112,6 +115,7 @@ def _of_kind(t: ir.Table, survey: _Survey) -> dict[str, ir.Value]:
     year = mine & (t.age_days <= 365)
     return {
         f"{kind}_last": t.score.max(where=mine & (t.newest == 0)),
+        f"{kind}_age_days": t.age_days.min(where=mine),
         f"{kind}_mean_180d": t.score.mean(where=mine & (t.age_days <= 180)),
         f"{kind}_mean_before": t.score.mean(where=mine & (t.age_days > 180) & (t.age_days <= 360)),
         f"{kind}_good_365d": (t.score >= survey.good).mean(where=year),
@@ -136,7 +140,7 @@ def _asked(surveys: ir.Table, observations: ir.Table) -> ir.Table:
     )
 
 
-def _metrics(survey: _Survey) -> tuple[Metric, Metric, Metric]:
+def _metrics(survey: _Survey) -> tuple[Metric, ...]:
     kind, label, scale = survey.kind, survey.label, survey.scale
     last = Metric(
         name=f"{kind}_last",
@@ -150,7 +154,23 @@ def _metrics(survey: _Survey) -> tuple[Metric, Metric, Metric]:
         sentence=f"The last {label} answer was {{value}} ({scale})",
         sentence_de=f"Die letzte {label}-Antwort war {{value}} ({scale})",
         needs=("surveys",),
+        age=f"{kind}_age_days",
+        stale_days="survey_stale_days",
         value=lambda t: t[f"{kind}_last"],
+    )
+    age = Metric(
+        name=f"{kind}_age_days",
+        dimension=DIMENSION,
+        label=f"Age of the last {label}",
+        label_de=f"Alter des letzten {label}",
+        unit="days",
+        healthy="low",
+        actionable=True,
+        formula=f"days from the last {label} answer to as_of",
+        sentence=f"The last {label} answer is {{value}} {{day|days}} old",
+        sentence_de=f"Die letzte {label}-Antwort ist {{value}} {{Tag|Tage}} alt",
+        needs=("surveys",),
+        value=lambda t: t[f"{kind}_age_days"],
     )
     mean = Metric(
         name=f"{kind}_mean_180d",
@@ -188,7 +208,7 @@ def _metrics(survey: _Survey) -> tuple[Metric, Metric, Metric]:
         needs=("surveys",),
         value=lambda t: t[f"{kind}_mean_180d"] - t[f"{kind}_mean_before"],
     )
-    return last, mean, trend
+    return last, age, mean, trend
 
 
 METRICS = (
@@ -204,6 +224,9 @@ METRICS = (
         sentence="The CSM's last rating was {value} of 5",
         sentence_de="Die letzte Bewertung des CSM war {value} von 5",
         needs=("csm_sentiment",),
+        age="csm_sentiment_age_days",
+        stale_days="csm_stale_days",
+        not_for=NOBODY_RATES,
         value=lambda t: t.csm_last,
     ),
     Metric(
@@ -218,6 +241,7 @@ METRICS = (
         sentence="The CSM's last rating is {value} {day|days} old",
         sentence_de="Die letzte Bewertung des CSM ist {value} {Tag|Tage} alt",
         needs=("csm_sentiment",),
+        not_for=NOBODY_RATES,
         value=lambda t: t.csm_age_days,
     ),
     Metric(
@@ -235,6 +259,7 @@ METRICS = (
             "{Punkt|Punkte} verändert"
         ),
         needs=("csm_sentiment",),
+        not_for=NOBODY_RATES,
         value=lambda t: t.csm_mean_90d - t.csm_mean_before,
     ),
     *_metrics(_NPS),
@@ -342,6 +367,9 @@ METRICS = (
         sentence="The CSM rates {value} {point|points} above what the customer answers",
         sentence_de="Der CSM urteilt um {value} {Punkt|Punkte} besser, als der Kunde antwortet",
         needs=("csm_sentiment", "surveys"),
+        age="csm_sentiment_age_days",
+        stale_days="csm_stale_days",
+        not_for=NOBODY_RATES,
         value=lambda t: t.csm_last - t.customer_view_180d,
     ),
 )

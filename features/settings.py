@@ -57,16 +57,20 @@ class OwnCheck:
 
 @dataclass(frozen=True)
 class MetricSettings:
-    """Which metrics there are beside the built-in ones.
+    """Which metrics there are beside the built-in ones, and when a value of them is stale.
 
     Parameters
     ----------
     file : str, optional
         A Python file with metrics of the company's own (see `features.own`); in tenure.toml, from
         the folder in which that lies.
+    csm_stale_days, survey_stale_days : int
+        A CSM's rating and a customer's last answer are stale once they are older.
     """
 
     file: str | None = None
+    csm_stale_days: int = field(default=14, metadata={"low": 1, "high": 3660})
+    survey_stale_days: int = field(default=180, metadata={"low": 1, "high": 3660})
 
 
 @dataclass(frozen=True)
@@ -229,7 +233,7 @@ def _settings(said: dict[str, Any], folder: Path, faults: list[str]) -> Settings
         source_url=_fill(_Source, said.get("source", {}), "source", faults).url,
         tables=_mappings(said.get("tables", {}), faults),
         checks=_checks(said.get("checks", []), faults),
-        metrics=MetricSettings(metrics.file and str(folder / metrics.file)),
+        metrics=replace(metrics, file=metrics.file and str(folder / metrics.file)),
         observations=_fill(
             ObservationSettings, said.get("observations", {}), "observations", faults
         ),

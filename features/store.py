@@ -11,7 +11,7 @@ day. Other settings, other metrics and other code give another digest to all.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -166,8 +166,8 @@ def _always(source: Source, settings: Settings) -> str:
     if settings.metrics.file and Path(settings.metrics.file).exists():
         code.update(Path(settings.metrics.file).read_bytes())
     columns = {name: sorted(table.columns) for name, table in source.tables.items()}
-    asked = {"grace_days": settings.observations.grace_days, "metrics": asdict(settings.metrics)}
-    return json.dumps([code.hexdigest(), columns, asked], sort_keys=True, default=str)
+    asked = [settings.observations.grace_days, settings.metrics.file]
+    return json.dumps([code.hexdigest(), columns, asked], sort_keys=True)
 
 
 def _news_by_day(name: str, table: ir.Table) -> pd.DataFrame:
@@ -183,7 +183,7 @@ def _news(declared: contract.Table, table: ir.Table) -> Iterator[ir.Table]:
     kinds: dict[tuple[str, ...], list[str]] = {}
     for column in declared.columns:
         if column.name in table.columns:
-            since = tuple(c for c in _since(declared, column) if c in table.columns)
+            since = tuple(c for c in declared.since(column.name) if c in table.columns)
             kinds.setdefault(since, []).append(column.name)
     first = kinds.pop((), [])
     yield table.select(day=known_day, checksum=_checksum(table, first))
@@ -194,14 +194,6 @@ def _news(declared: contract.Table, table: ir.Table) -> Iterator[ir.Table]:
         filled = ibis.or_(*(table[c].notnull() for c in columns))
         later = table.select(day=day, checksum=_checksum(table, [*first, *columns]), filled=filled)
         yield later.filter(_.filled).drop("filled")
-
-
-def _since(declared: contract.Table, column: contract.Column) -> tuple[str, ...]:
-    """The columns that say from when on a column was known; none where it came with its row."""
-    is_news = column.type in ("date", "time") and not column.planned
-    if not column.since and is_news and column.name not in (*declared.times[:1], "known_at"):
-        return (column.name,)
-    return column.since
 
 
 def _checksum(table: ir.Table, columns: Sequence[str]) -> ir.Value:

@@ -232,6 +232,7 @@ METRICS = (
         sentence="The oldest open ticket has waited for {value} {day|days}",
         sentence_de="Das älteste offene Ticket wartet seit {value} {Tag|Tagen}",
         needs=("tickets.resolved_at",),
+        not_for=(("open_tickets", 0),),
         value=lambda t: t.oldest_open_days,
     ),
     Metric(

@@ -76,9 +76,8 @@ class Workplace:
 
         told = asdict(self.settings)
         matter = {name: told[name] for name in told if name not in ("source_url", "serving")}
-        own = self.settings.metrics.file
-        if own:
-            matter["metrics"] = Path(own).read_text(encoding="utf-8")
+        own = self.settings.metrics.file  # when a value is stale, no model is told
+        matter["metrics"] = Path(own).read_text(encoding="utf-8") if own else None
         tables = fingerprint.of(self.source)
         return Origin(fingerprint.digest(tables, settings=matter), tables)
 

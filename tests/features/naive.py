@@ -32,6 +32,29 @@ def features(tables, account_id, as_of):
     return result
 
 
+LATER = ("resolved_at", "contacts", "reopened", "satisfaction", "first_response_at", "ended_at")
+LATER += ("deactivated_at", "value", "responded_at", "paid_at", "status", "status_at", "score")
+"""Columns that are filled after their row: empty ones say nothing of the column."""
+
+
+def untold(tables, metrics, as_of):
+    """Metrics that need a table or a column of which no row was known by then."""
+
+    def tells(need):
+        name, _, column = need.partition(".")
+        if name in ("accounts", "contracts"):
+            return True
+        rows = [row for row in tables[name].to_dict("records") if row["known_at"] < as_of]
+        filled = [r for r in rows if not column or column in LATER or not pd.isna(r[column])]
+        return len(filled) > 0
+
+    return [
+        name
+        for name, metric in metrics.items()
+        if not all(any(map(tells, need.split("|"))) for need in metric.needs)
+    ]
+
+
 def contract_facts(rows, day):
     """What the contracts say, or nothing where no end is open."""
     newest = {}
@@ -251,6 +274,7 @@ def sentiment(own, day):
         of_kind = [row for row in answers if row["kind"] == kind]
         of_kind.sort(key=lambda r: (answered(r), r["known_at"], -r["score"]))
         result[f"{kind}_last"] = of_kind[-1]["score"] if of_kind else NOTHING
+        result[f"{kind}_age_days"] = min((age(answered(r)) for r in of_kind), default=NOTHING)
         now = mean([row["score"] for row in of_kind if age(answered(row)) <= 180])
         then = mean([row["score"] for row in of_kind if 180 < age(answered(row)) <= 360])
         result[f"{kind}_mean_180d"] = now

@@ -29,6 +29,7 @@ def test_a_declaration_holds_together(metric):
     assert metric.label_de
     assert metric.sentence_de
     assert (metric.dimension == CONTEXT) <= (metric.healthy is None), "context is not health"
+    assert {name for name, _ in metric.not_for} | ({metric.age} - {""}) <= set(METRICS)
     window = re.search(r"_(\d+)d$", metric.name)
     if window:
         assert window[1] in metric.formula, "the window stands in the definition"

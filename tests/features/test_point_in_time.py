@@ -26,7 +26,8 @@ def looped(history, row, everybody):
     """All metrics of a row's account once more, among everybody observed at that as_of."""
     found = naive.features(history, row["account_id"], row["as_of"])
     found |= naive_dimensions.features(history, row["account_id"], row["as_of"])
-    return found | naive_peers.features(everybody, row["account_id"])
+    found |= naive_peers.features(everybody, row["account_id"])
+    return found | dict.fromkeys(naive.untold(history, catalog.metrics(), row["as_of"]))
 
 
 histories = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])

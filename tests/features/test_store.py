@@ -12,7 +12,7 @@ from random_history import AS_OFS, random_history, with_another_future
 
 from features import build, store
 from features.errors import TenureError
-from features.settings import ObservationSettings, Settings
+from features.settings import MetricSettings, ObservationSettings, Settings
 from features.source import connect
 
 
@@ -113,6 +113,10 @@ def test_a_solution_touches_the_days_after_it_alone(history, folder):
 def test_other_settings_touch_every_day(history, folder):
     again = update(history, folder, observations=ObservationSettings(grace_days=3))
     assert again.built == tuple(AS_OFS)
+
+
+def test_when_a_rating_is_stale_touches_no_day(history, folder):
+    assert update(history, folder, metrics=MetricSettings(csm_stale_days=3)).built == ()
 
 
 def test_a_broken_partition_is_built_anew(history, folder):

@@ -1,0 +1,123 @@
+"""What is known of a value: hand-made rows for each of five, and what moves them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from histories import frame, source
+
+from features import build, catalog
+from features.settings import MetricSettings, Settings
+from features.status import STATUSES, status
+
+METRICS = catalog.metrics()
+
+
+def told(name, settings=None, **row):
+    """What is known of a metric in one row."""
+    table = pd.DataFrame({column: [value] for column, value in row.items()})
+    return status(table, {name: METRICS[name]}, settings or MetricSettings())[name].item()
+
+
+def test_a_value_is_known_and_nothing_is_zero():
+    assert told("open_tickets", open_tickets=2.0) == "known"
+    assert told("open_tickets", open_tickets=0.0) == "zero"
+    assert told("tickets_trend_90d", tickets_trend_90d=-0.0) == "zero"
+    assert told("segment", segment="mid") == "known"
+
+
+def test_no_value_and_no_column_are_absent():
+    assert told("open_tickets", open_tickets=np.nan) == "absent"
+    assert told("open_tickets", segment="mid") == "absent"
+    assert told("segment", segment=None) == "absent"
+
+
+@pytest.mark.parametrize(
+    ("days", "limit", "expected"),
+    [(14.0, 14, "known"), (15.0, 14, "stale"), (15.0, 30, "known"), (np.nan, 14, "known")],
+)
+def test_a_rating_is_stale_when_it_is_older_than_the_setting(days, limit, expected):
+    settings = MetricSettings(csm_stale_days=limit)
+    row = {"csm_sentiment": 4.0, "csm_sentiment_age_days": days, "csm_customer_gap": 0.0}
+    assert told("csm_sentiment", settings, **row) == expected
+    gap = "stale" if expected == "stale" else "zero"
+    assert told("csm_customer_gap", settings, **row) == gap
+    assert told("csm_sentiment_trend_90d", settings, csm_sentiment_trend_90d=1.0, **row) == "known"
+
+
+def test_an_answer_of_zero_is_stale_by_its_own_age():
+    row = {"nps_last": 0.0, "nps_age_days": 181.0, "csat_last": 1.0, "csat_age_days": 180.0}
+    assert told("nps_last", **row) == "stale"
+    assert told("csat_last", **row) == "known"
+    assert told("nps_last", MetricSettings(survey_stale_days=365), **row) == "zero"
+
+
+def test_what_was_never_told_is_not_stale():
+    row = {"csm_sentiment": np.nan, "csm_sentiment_age_days": np.nan, "touch_model": "high"}
+    assert told("csm_sentiment", **row) == "absent"
+
+
+@pytest.mark.parametrize(
+    ("name", "exempt", "other"),
+    [
+        ("csm_sentiment", {"touch_model": "scale"}, {"touch_model": "mid"}),
+        ("csm_sentiment_age_days", {"touch_model": "scale"}, {"touch_model": None}),
+        ("oldest_open_ticket_days", {"open_tickets": 0.0}, {"open_tickets": 1.0}),
+        ("price_change_last_renewal", {"renewals_behind": 0.0}, {"renewals_behind": 2.0}),
+        ("stickiness_28d", {"active_users_28d": 0.0}, {"active_users_28d": np.nan}),
+    ],
+)
+def test_what_an_account_cannot_have_is_not_applicable(name, exempt, other):
+    assert told(name, **exempt, **{name: np.nan}) == "not_applicable"
+    assert told(name, **exempt) == "not_applicable"
+    assert told(name, **other, **{name: np.nan}) == "absent"
+    assert told(name, **exempt, **{name: 3.0}) == "known"
+
+
+def test_a_table_has_a_status_for_every_value_asked_for():
+    table = pd.DataFrame({"arr": [1.0, np.nan], "segment": ["a", pd.NA]}, index=[7, 9])
+    asked = {name: METRICS[name] for name in ("segment", "seats", "arr")}
+    found = status(table, asked, MetricSettings())
+    assert found.to_dict("index") == {
+        7: {"segment": "known", "seats": "absent", "arr": "known"},
+        9: {"segment": "absent", "seats": "absent", "arr": "absent"},
+    }
+    assert all(tuple(found[name].cat.categories) == STATUSES for name in found)
+    assert status(table.iloc[:0], asked, MetricSettings()).shape == (0, 3)
+
+
+def test_accounts_in_scale_touch_have_no_rating_to_miss():
+    """Four accounts: rated lately, rated long ago, never rated, and looked after in bulk."""
+    as_of = pd.Timestamp("2025-06-01")
+    touch = {"fresh": "high", "old": "mid", "silent": "high", "bulk": "scale"}
+    ratings = {"fresh": 5, "old": 20}
+    tables = {
+        "accounts": [{"account_id": a, "touch_model": model} for a, model in touch.items()],
+        "contracts": [
+            {
+                "contract_id": a,
+                "account_id": a,
+                "start_date": pd.Timestamp("2024-01-01"),
+                "end_date": pd.Timestamp("2026-01-01"),
+                "arr": 1.0,
+            }
+            for a in touch
+        ],
+        "csm_sentiment": [
+            {"account_id": a, "sentiment": 4, "logged_at": as_of - pd.Timedelta(days=days)}
+            for a, days in ratings.items()
+        ],
+    }
+    source_ = source({name: frame(name, rows) for name, rows in tables.items()})
+    table = build.feature_table(source_, Settings(), [as_of.date()]).set_index("account_id")
+    found = status(table, METRICS, MetricSettings())
+    assert found["csm_sentiment"].to_dict() == {
+        "fresh": "known",
+        "old": "stale",
+        "silent": "absent",
+        "bulk": "not_applicable",
+    }
+    assert table["csm_sentiment"].dropna().to_dict() == {"fresh": 4.0, "old": 4.0}
+    assert table["csm_sentiment_age_days"].dropna().to_dict() == {"fresh": 5.0, "old": 20.0}
+    assert (found["nps_last"] == "absent").all()
+    assert (found["renewals_behind"] == "zero").all()
+    assert (found["price_change_last_renewal"] == "not_applicable").all()
