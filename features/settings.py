@@ -117,12 +117,15 @@ class TrainingSettings:
         Refits on resampled accounts, from which intervals of probabilities are read.
     trees : int
         The most trees a model may have; the backtest settles on fewer.
+    trials : int
+        Shapes of trees that are tried before the backtest; 0 tries none.
     """
 
     seed: int = field(default=0, metadata={"low": 0})
     folds: int = field(default=5, metadata={"low": 2, "high": 50})
     bags: int = field(default=20, metadata={"low": 0, "high": 1000})
     trees: int = field(default=600, metadata={"low": 1, "high": 20000})
+    trials: int = field(default=0, metadata={"low": 0, "high": 1000})
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The work behind the commands, without their words: from a source to a report, a model, scores."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,13 @@ class Workplace:
         catalog.metrics(chosen)  # a fault in own metrics is told before any work
         return cls(source.connect(named, chosen), chosen)
 
+    def with_trials(self, trials: int | None) -> "Workplace":
+        """The same place, but a search of so many trials, if any number is given."""
+        if trials is None:
+            return self
+        training = replace(self.settings.training, trials=trials)
+        return replace(self, settings=replace(self.settings, training=training))
+
     @classmethod
     def open_sound(cls, url: str | None, config: Path | None) -> "Workplace":
         """Open a source, but refuse one with errors: nothing is built on broken data."""
@@ -66,7 +73,7 @@ class Workplace:
         metrics = catalog.metrics(self.settings)
         origin = self.origin()
         table = build.training_table(self.source, self.settings)
-        trained = pipeline.train(table, self.settings, metrics, track)
+        trained = pipeline.train(table, self.settings, metrics, track, tracking.searches())
         documents = report.documents(trained.backtest, trained.summary, asdict(self.settings))
         return trained, tracking.log(trained, self.settings, metrics, origin, documents)
 

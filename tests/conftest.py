@@ -42,7 +42,7 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> Champion:
     folder = tmp_path_factory.mktemp("champion")
     company, config = folder / "company", folder / "tenure.toml"
     simulate.write(simulate.simulate(accounts=400, months=24, seed=1), company)
-    config.write_text("[training]\nfolds = 3\nbags = 3\ntrees = 80\n")
+    config.write_text("[training]\nfolds = 3\nbags = 3\ntrees = 80\ntrials = 2\n")
     store = f"sqlite:///{folder}/models/mlflow.db"
     with pytest.MonkeyPatch.context() as patch:
         use_store(patch, store)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, Self
 
 import lightgbm as lgb
@@ -40,6 +41,9 @@ TREES: Mapping[str, Any] = {
     "verbosity": -1,
 }
 """LightGBM's parameters: small trees, slow learning, the same text for the same seed."""
+
+DEFAULT_SHAPE: Mapping[str, Any] = MappingProxyType({})
+"""Nothing in place of what `TREES` says."""
 
 ONE_THREAD = 2_000_000
 """Numbers in a matrix below which a second thread costs more than it brings. Results are equal."""
@@ -136,6 +140,8 @@ class ChurnModel:
     calibration : Calibration
     bags : tuple of lightgbm.Booster
         Refits on resampled accounts; `interval` reads the range from them.
+    shape : mapping of str to float
+        LightGBM parameters in place of those of `TREES`.
     """
 
     features: tuple[Feature, ...]
@@ -143,6 +149,7 @@ class ChurnModel:
     booster: lgb.Booster
     calibration: Calibration = field(default_factory=Calibration)
     bags: tuple[lgb.Booster, ...] = field(default=())
+    shape: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def fit(
@@ -153,6 +160,7 @@ class ChurnModel:
         metrics: Mapping[str, Metric],
         trees: int,
         seed: int = 0,
+        shape: Mapping[str, Any] = DEFAULT_SHAPE,
     ) -> Self:
         """Learn the trees; calibration and bags come after.
 
@@ -168,10 +176,13 @@ class ChurnModel:
             Number of trees.
         seed : int
             The same seed on the same rows gives the same text.
+        shape : mapping of str to float
+            LightGBM parameters in place of those of `TREES`.
         """
         features = learn_features(table, metrics)
-        booster = _grow(features, encode(features, table), churned, weight, trees, seed)
-        return cls(features, frozenset(metrics.keys() - table.columns), booster)
+        X = encode(features, table)
+        booster = _grow(features, X, churned, weight, trees, seed, shape)
+        return cls(features, frozenset(metrics.keys() - table.columns), booster, shape=shape)
 
     def with_bags(
         self,
@@ -201,6 +212,7 @@ class ChurnModel:
                     (weight * times[accounts])[drawn],
                     self.booster.num_trees(),
                     seed + 1 + bag,
+                    self.shape,
                 )
             )
         return replace(self, bags=tuple(boosters))
@@ -357,6 +369,7 @@ class ChurnModel:
             "unused": sorted(self.unused),
             "calibration": asdict(self.calibration),
             "bags": len(self.bags),
+            "shape": dict(self.shape),
         }
         (folder / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
         (folder / "trees.txt").write_text(self.booster.model_to_string(), encoding="utf-8")
@@ -375,6 +388,7 @@ class ChurnModel:
             booster=_read_booster(folder / "trees.txt"),
             calibration=Calibration(**about["calibration"]),
             bags=tuple(_read_booster(_bag_file(folder, n)) for n in range(about["bags"])),
+            shape=about.get("shape", {}),
         )
 
 
@@ -384,6 +398,7 @@ def choose_trees(
     metrics: Mapping[str, Metric],
     most: int,
     seed: int = 0,
+    shape: Mapping[str, Any] = DEFAULT_SHAPE,
 ) -> tuple[ChurnModel, int]:
     """Grow trees on `train` until they no longer help on `later` rows.
 
@@ -393,6 +408,8 @@ def choose_trees(
         Training tables (features, `churned`, `weight`); `later` lies after the embargo.
     most : int
         The most trees.
+    shape : mapping of str to float
+        LightGBM parameters in place of those of `TREES`.
 
     Returns
     -------
@@ -409,11 +426,13 @@ def choose_trees(
         train["weight"],
         most,
         seed,
+        shape,
         stop_on=(encode(features, later), later["churned"], later["weight"]),
     )
     trees = min(max(grown.best_iteration, FEWEST_TREES), grown.num_trees())
     cut = lgb.Booster(model_str=grown.model_to_string(num_iteration=trees))
-    return ChurnModel(features, frozenset(metrics.keys() - train.columns), cut), trees
+    unused = frozenset(metrics.keys() - train.columns)
+    return ChurnModel(features, unused, cut, shape=shape), trees
 
 
 def _grow(
@@ -423,11 +442,13 @@ def _grow(
     weight: pd.Series,
     trees: int,
     seed: int,
+    shape: Mapping[str, Any],
     stop_on: tuple[NDArray[np.float64], pd.Series, pd.Series] | None = None,
 ) -> lgb.Booster:
     """Grow so many trees, or fewer if they stop helping on `stop_on` (X, churned, weight)."""
     parameters = {
         **TREES,
+        **shape,
         "seed": seed,
         "monotone_constraints": [feature.direction for feature in features],
         "num_threads": _threads(X),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,13 @@ from numpy.typing import NDArray
 from features.errors import TenureError
 from features.metric import CONTEXT, Metric
 from features.settings import ObservationSettings, Settings
-from training import comparison, evaluate, health_backtest, leaks
+from training import comparison, evaluate, health_backtest, leaks, search
 from training.bands import Bands
 from training.calibration import Calibration
-from training.churn_model import ChurnModel, Track, choose_trees, quiet
+from training.churn_model import DEFAULT_SHAPE, ChurnModel, Track, choose_trees, quiet
 from training.health import Health
 from training.health_score import HealthScore
-from training.split import Fold, rolling_origin
+from training.split import Fold, rolling_origin, within
 
 FEWEST_CHURNED = 30
 """Churned accounts among those due, below which nothing is learned."""
@@ -52,6 +53,8 @@ class Trained:
         `metric`, `dimension`, `mean_points` (mean absolute points, as fractions), largest first.
     example : DataFrame
         A few rows as the model reads them.
+    trials : DataFrame, optional
+        Of the search; see `search.Found`.
     """
 
     model: ChurnModel
@@ -60,6 +63,7 @@ class Trained:
     summary: dict[str, Any]
     importance: pd.DataFrame
     example: pd.DataFrame
+    trials: pd.DataFrame | None = None
 
 
 def train(
@@ -67,6 +71,7 @@ def train(
     settings: Settings,
     metrics: Mapping[str, Metric],
     track: Track = quiet,
+    searches: Path | None = None,
 ) -> Trained:
     """Backtest, learn, calibrate, and say how good it is.
 
@@ -79,6 +84,8 @@ def train(
         `features.catalog.metrics()`.
     track : callable
         Shows progress through the long loops, as `rich.progress.track` does.
+    searches : Path, optional
+        Folder in which trials of a search are written down, so that it can go on after a kill.
 
     Raises
     ------
@@ -91,6 +98,8 @@ def train(
 
     folds = rolling_origin(table["as_of"], settings.training.folds, embargo_days)
     _check_first(table[folds[0].train_mask], folds[0])
+    found = _searched(table, folds[0], metrics, settings, searches, track)
+    shape = found.shape if found else {}
     contract = {name: metric for name, metric in metrics.items() if metric.dimension == CONTEXT}
     warm_up, trees = choose_trees(
         table[folds[0].train_mask],
@@ -98,12 +107,13 @@ def train(
         metrics,
         most=settings.training.trees,
         seed=seed,
+        shape=shape,
     )
     few = _contract_trees(table, folds[0], contract, settings)
     predicted = [_predict(warm_up, table, folds[0], number=0)]
     for number, fold in enumerate(track(folds[1:], "Backtest"), start=1):
         before = table[fold.train_mask]
-        model = _fit(before, metrics, trees, seed)
+        model = _fit(before, metrics, trees, seed, shape)
         block = _predict(model, table, fold, number)
         block["contract_score"] = _contract_score(before, table[fold.test_mask], contract, few)
         predicted.append(block)
@@ -112,7 +122,7 @@ def train(
     health, backtest = _health(table, backtest, folds, metrics, settings)
 
     model = replace(
-        _fit(table, metrics, trees, seed),
+        _fit(table, metrics, trees, seed, shape),
         calibration=Calibration.fit(
             out_of_time["score"], out_of_time["churned"], out_of_time["weight"]
         ),
@@ -128,6 +138,7 @@ def train(
         **evaluate.counts(table),
         "judged": {name: judged[name] for name in evaluate.counts(backtest)},
         "trees": trees,
+        "search": found and {"shape": dict(found.shape), "verdict": found.verdict},
         "features": len(model.features),
         "calibration": asdict(model.calibration),
         "health_score": {
@@ -141,7 +152,8 @@ def train(
         "top_metrics": importance.head(10).to_dict("records"),
     }
     example = table.tail(EXAMPLE_ROWS)[[feature.name for feature in model.features]]
-    return Trained(model, health, backtest, summary, importance, example)
+    trials = found.trials if found else None
+    return Trained(model, health, backtest, summary, importance, example, trials)
 
 
 def embargo(observations: ObservationSettings) -> int:
@@ -149,8 +161,32 @@ def embargo(observations: ObservationSettings) -> int:
     return observations.lead_days + observations.horizon_days + observations.grace_days
 
 
-def _fit(rows: pd.DataFrame, metrics: Mapping[str, Metric], trees: int, seed: int) -> ChurnModel:
-    return ChurnModel.fit(rows, rows["churned"], rows["weight"], metrics, trees, seed)
+def _searched(
+    table: pd.DataFrame,
+    warm_up: Fold,
+    metrics: Mapping[str, Metric],
+    settings: Settings,
+    folder: Path | None,
+    track: Track,
+) -> search.Found | None:
+    """Try shapes of trees, if asked to, on what was known before anything is judged."""
+    chosen = settings.training
+    if not chosen.trials:
+        return None
+    blocks = within(warm_up, table["as_of"], search.BLOCKS, embargo(settings.observations))
+    return search.search(
+        table, blocks, metrics, chosen.trials, chosen.trees, chosen.seed, folder, track
+    )
+
+
+def _fit(
+    rows: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    trees: int,
+    seed: int,
+    shape: Mapping[str, Any] = DEFAULT_SHAPE,
+) -> ChurnModel:
+    return ChurnModel.fit(rows, rows["churned"], rows["weight"], metrics, trees, seed, shape)
 
 
 def _health(

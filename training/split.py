@@ -82,6 +82,35 @@ def rolling_origin(as_ofs: pd.Series, folds: int, embargo_days: int) -> list[Fol
     return [_fold(row_days, days, block, embargo) for block in blocks]
 
 
+def within(fold: Fold, as_ofs: pd.Series, blocks: int, embargo_days: int) -> list[Fold]:
+    """Cut a fold's block of days into smaller ones, each after what was known before it.
+
+    Parameters
+    ----------
+    fold : Fold
+    as_ofs : Series of datetime64, shape (n,)
+        The day of each row.
+    blocks : int
+        The most blocks; there are no more than days.
+    embargo_days : int
+
+    Examples
+    --------
+    >>> months = pd.Series(pd.date_range("2024-01-01", periods=24, freq="MS"))
+    >>> warm_up = rolling_origin(months, folds=3, embargo_days=120)[0]
+    >>> for fold in within(warm_up, months, blocks=3, embargo_days=120):
+    ...     print(f"{fold.train_until:%Y-%m} | {fold.test_from:%Y-%m} .. {fold.test_to:%Y-%m}")
+    2024-05 | 2024-09 .. 2024-09
+    2024-06 | 2024-10 .. 2024-10
+    2024-07 | 2024-11 .. 2024-11
+    """
+    row_days = as_ofs.to_numpy(dtype="datetime64[D]")
+    days, judged = np.unique(row_days), np.unique(row_days[fold.test_mask])
+    embargo = np.timedelta64(embargo_days, "D")
+    cut = np.array_split(judged, min(blocks, len(judged)))
+    return [_fold(row_days, days, block, embargo) for block in cut]
+
+
 def _first_judged(days: NDArray[np.datetime64], folds: int, embargo: np.timedelta64) -> int:
     """Position of the first judged day: the latest share of the days, if the lead-in fits."""
     if folds < 2:

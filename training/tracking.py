@@ -95,6 +95,12 @@ def store_uri() -> str:
     )
 
 
+def searches() -> Path:
+    """Where trials of a search are written down: beside a store that is a file, else at home."""
+    file = _sqlite_file(store_uri())
+    return (file.parent if file else Path.home() / ".cache" / "tenure") / "searches"
+
+
 @dataclass(frozen=True)
 class Earlier:
     """What came of an earlier run on the same data.
@@ -155,6 +161,9 @@ def log(
         mlflow.set_tags(_tags(trained, origin))
         mlflow.log_params(_parameters(trained, settings))
         mlflow.log_metrics(_numbers(trained.summary))
+        if trained.trials is not None:
+            for trial, loss in enumerate(trained.trials["log_loss"]):
+                mlflow.log_metric("search_log_loss", loss, step=trial)
         with tempfile.TemporaryDirectory() as folder:
             _write(Path(folder), trained, settings, metrics)
             for name, text in (documents or {}).items():
@@ -411,7 +420,11 @@ def _parameters(trained: "Trained", settings: "Settings") -> dict[str, Any]:
         f"{section}.{name}": value
         for section in ("observations", "training")
         for name, value in told[section].items()
-    } | {"trees": trained.summary["trees"], "features": trained.summary["features"]}
+    } | {
+        "trees": trained.summary["trees"],
+        "features": trained.summary["features"],
+        **{f"shape.{name}": value for name, value in trained.model.shape.items()},
+    }
 
 
 def _numbers(summary: Mapping[str, Any]) -> dict[str, float]:
@@ -436,6 +449,8 @@ def _write(
         _write_json(folder / f"{name}.json", document)
     trained.backtest.to_parquet(folder / "backtest.parquet", index=False)
     trained.importance.to_csv(folder / "importance.csv", index=False)
+    if trained.trials is not None:
+        trained.trials.to_csv(folder / "search.csv", index=False)
 
 
 def _write_json(file: Path, document: Any) -> None:

@@ -31,6 +31,16 @@ def train(
         str | None,
         typer.Option(metavar="COLUMN", help="Of the flat table: who churned.", show_default=False),
     ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=1000,
+            help="Shapes of trees to try before the backtest, 0 for none; by default what "
+            "tenure.toml says. A search that was killed goes on where it stopped.",
+            show_default=False,
+        ),
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -43,7 +53,7 @@ def train(
     from serving.workflow import Workplace, no_skill
     from training import evaluate
 
-    place = Workplace.open_sound(source, config)
+    place = Workplace.open_sound(source, config).with_trials(trials)
     trained, version = place.train(track)
     if as_json:
         print(_document(version, trained.summary))

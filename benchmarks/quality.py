@@ -1,0 +1,181 @@
+"""How good the predictions are, beside the bars that were set for them.
+
+    python -P benchmarks/quality.py [--only NAME ...] [--seeds N] [--data FOLDER]
+
+literature   churn tables without dates, 3 x 5-fold cross-validation
+simulator    3,000 accounts with known truth: ranking, beside the oracle's on the same rows
+calibration  the mean gap between said and seen, at many and at few churns
+no-signal    companies in which nothing tells who leaves: skill must not be claimed
+churnsim     a CRM vendor's accounts, beside what the generator's own probability reaches
+
+The oracle knows each account's true risk on the day looked from, and when it is due; as the model
+it does not know what will change until then.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features import build, catalog, settings, simulate, source
+from features.simulate import Company
+from training import flat, pipeline
+from training.evaluate import Ranked, auc, calibration_error
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("TENURE_EXAMPLE_DATA", ROOT.parent / "shared" / "data"))
+PUBLISHED = (0.568, 0.650)
+"""AUC of a plain LightGBM among monthly plans due in 30 days, 95 %, as published with the data."""
+CEILING = 0.649
+"""AUC that the generator's own probability reaches on the same rows."""
+SETTINGS = replace(settings.Settings(), training=settings.TrainingSettings(bags=0))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure; `bar` is its least or most, `at_most` says which."""
+
+    name: str
+    value: float
+    bar: float
+    at_most: bool = False
+
+    def line(self) -> str:
+        met = self.value <= self.bar if self.at_most else self.value >= self.bar
+        sign = "<=" if self.at_most else ">="
+        verdict = "reached" if met else "MISSED"
+        return f"| {self.name} | {self.value:.4f} | {sign} {self.bar:.4f} | {verdict} |"
+
+
+def literature(asked: argparse.Namespace) -> Iterator[Figure]:
+    telco = flat.judge(flat.read(asked.data / "flat" / "wa_churn.csv", "churn"))
+    yield Figure("IBM Telco, AUC", telco["auc"], 0.849)
+    yield Figure("IBM Telco, log-loss", telco["log_loss"], 0.412, at_most=True)
+    mlc = flat.judge(flat.read(asked.data / "flat" / "mlc_churn.csv", "churn"))
+    yield Figure("mlc_churn, AUC", mlc["auc"], 0.912)
+
+
+def simulator(_: argparse.Namespace) -> Iterator[Figure]:
+    company, table = made("normal", 3000, 0)
+    told = pipeline.train(table, SETTINGS, catalog.metrics())
+    rows = told.backtest.assign(oracle=oracle(company, told.backtest, table))
+    y, w = rows["churned"].to_numpy(float), rows["weight"].to_numpy(float)[:, None]
+    ours, best = (Ranked.of(rows[n].to_numpy(float), y, w) for n in ("probability", "oracle"))
+    due = rows[rows["due"]]
+    say(
+        f"    all: AUC {ours.auc()[0]:.4f}, oracle {best.auc()[0]:.4f}; among the due: "
+        f"{auc(due['probability'], due['churned']):.4f}, {auc(due['oracle'], due['churned']):.4f}"
+    )
+    yield Figure("simulator, AUC / the oracle's", ours.auc()[0] / best.auc()[0], 0.98)
+    due_ratio = auc(due["probability"], due["churned"]) / auc(due["oracle"], due["churned"])
+    yield Figure("simulator, the same among the due", due_ratio, 0.98)
+    lift = ours.lift_top_tenth()[0] / best.lift_top_tenth()[0]
+    yield Figure("simulator, lift of the top tenth / the oracle's", lift, 0.95)
+
+
+def calibration(asked: argparse.Namespace) -> Iterator[Figure]:
+    for accounts, bar in ((3000, 0.010), (300, 0.015)):
+        errors, churned = [], []
+        for seed in range(1, 1 + asked.seeds):
+            company, table = made("normal", accounts, seed)
+            rows = pipeline.train(table, SETTINGS, catalog.metrics()).backtest
+            errors.append(gap(rows["probability"], oracle(company, rows, table), rows["weight"]))
+            churned.append(accounts_lost(table))
+        yield Figure(
+            f"calibration error against the true risk, {np.mean(churned):.0f} churns, "
+            f"{asked.seeds} companies",
+            float(np.mean(errors)),
+            bar,
+            at_most=True,
+        )
+
+
+def no_signal(asked: argparse.Namespace) -> Iterator[Figure]:
+    claimed = []
+    for seed in range(asked.seeds):
+        _, table = made("no-signal", 600, seed)
+        told = pipeline.train(table, SETTINGS, catalog.metrics()).summary
+        say(f"    seed {seed}: {told['verdict']}")
+        claimed.append(told["skill"])
+    yield Figure(f"no signal, skill claimed in {asked.seeds} companies", sum(claimed), 0, True)
+
+
+def churnsim(asked: argparse.Namespace) -> Iterator[Figure]:
+    chosen = settings.load(ROOT / "examples" / "churnsim" / "tenure.toml")
+    chosen = replace(chosen, training=SETTINGS.training)
+    place = source.connect(str(asked.data / "churnsim_crm5"), chosen)
+    table = build.training_table(place, chosen)
+    told = pipeline.train(table, chosen, catalog.metrics(chosen)).summary
+    monthly = next(each for each in told["auc_due_by_term"] if each["term"] == "month")
+    say(f"    {monthly['auc']:.4f} ({monthly['low']:.4f}-{monthly['high']:.4f})")
+    yield Figure("churnsim, AUC among monthly plans due", monthly["auc"], PUBLISHED[0])
+    yield Figure("churnsim, the same: no more than the oracle", monthly["auc"], CEILING, True)
+
+
+def made(preset: str, accounts: int, seed: int) -> tuple[Company, pd.DataFrame]:
+    """Simulate a company, and its training table."""
+    company = simulate.simulate(accounts, 30, seed, preset)
+    with TemporaryDirectory() as folder:
+        simulate.write(company, Path(folder) / "company")
+        place = source.connect(str(Path(folder) / "company"), SETTINGS)
+        return company, build.training_table(place, SETTINGS)
+
+
+def oracle(company: Company, rows: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
+    """True risk of each row on its day: once for each time that it is due in the window."""
+    keys = ["account_id", "as_of"]
+    told = rows[keys].merge(table[[*keys, "days_to_renewal", "term_days"]], on=keys, how="left")
+    risk = company.hazard.rename(columns={"month": "as_of"})[[*keys, "churn_if_due"]]
+    told = told.merge(risk, on=keys, how="left", validate="1:1")
+    window = SETTINGS.observations.horizon_days
+    times = 1 + np.floor((window - told["days_to_renewal"]) / told["term_days"].clip(lower=28))
+    return (1 - (1 - told["churn_if_due"]) ** times.clip(lower=0)).to_numpy(float)
+
+
+def gap(said: pd.Series, true: np.ndarray, weight: pd.Series) -> float:
+    """Calibration error, with the true risk in place of luck."""
+    w = weight.to_numpy(float)
+    return float(calibration_error(said.to_numpy(float), true, w, w[:, None])[0])
+
+
+def accounts_lost(table: pd.DataFrame) -> int:
+    return int(table.loc[table["churned"], "account_id"].nunique())
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
+    "literature": literature,
+    "simulator": simulator,
+    "calibration": calibration,
+    "no-signal": no_signal,
+    "churnsim": churnsim,
+}
+
+
+def main(words: Sequence[Any] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--seeds", type=int, default=3, help="companies; the bar is for 20")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the public sets")
+    asked = parser.parse_args(words)
+    print("| figure | measured | bar | |\n|---|---|---|---|")
+    for name in asked.only:
+        start = time.process_time()
+        for figure in PARTS[name](asked):
+            print(figure.line(), flush=True)
+        say(f"    {name}: {time.process_time() - start:.0f} CPU s")
+
+
+if __name__ == "__main__":
+    main()
