@@ -100,9 +100,9 @@ def search(
 
     key = _key(table, folds, metrics, trees, seed)
     study = _study(key, folder)
-    for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
-        # it died with its process, and must not count among those that are still to come
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    for dead in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
+        # it ended with its process, and must not lead the trials that are still to come
+        study.tell(dead.number, state=optuna.trial.TrialState.FAIL)
 
     def mean_loss(shape: Mapping[str, float]) -> float:
         rows = _losses(table, folds, metrics, shape, trees, seed)
