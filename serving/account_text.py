@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.metric import Language
-from serving import explain
+from serving import coverage, explain
 from serving.explain import Record, direction, signed_points
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
@@ -14,7 +14,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "health": "Health: {health}",
         "renewal": "Renewal: {renewal}",
         "arr": "ARR at risk: {at_risk} of {arr}",
-        "coverage": "Known: {coverage} of what the model goes by",
+        "coverage": "Coverage: {coverage}. {covered}.",
+        "more": " and {count} more",
         "drivers": "How the risk comes about, in percentage points of probability:",
         "base": "where the model starts for every account",
         "sum": "in all",
@@ -30,7 +31,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "health": "Gesundheit: {health}",
         "renewal": "Verlängerung: {renewal}",
         "arr": "ARR im Risiko: {at_risk} von {arr}",
-        "coverage": "Bekannt: {coverage} dessen, wonach das Modell urteilt",
+        "coverage": "Abdeckung: {coverage}. {covered}.",
+        "more": " und {count} weitere",
         "drivers": "Wie das Risiko zustande kommt, in Prozentpunkten der Wahrscheinlichkeit:",
         "base": "womit das Modell bei jedem Kunden beginnt",
         "sum": "insgesamt",
@@ -41,6 +43,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "open": "kein Enddatum",
     },
 }
+_GAPS = 4
+"""Stale and missing inputs that are named."""
 _CHANGES = 8
 """Reasons of a change that are told one by one."""
 
@@ -75,12 +79,14 @@ def to_text(record: Record, ahead: str, language: Language = "en") -> str:
         "at_risk": _local(explain.money(record["arr_at_risk"]), language),
         "arr": _local(explain.money(record["arr"]), language),
         "coverage": percent(record["coverage"], 0),
+        "covered": record["coverage_sentence"],
     }
     lines = [
         words[name].format(**head)
         for name in ("head", "risk", "health", "renewal", "arr", "coverage")
     ]
     lines.insert(1, "")
+    lines += _missing(record, language)
     lines += ["", words["drivers"], ""]
     lines.append(f"{percent(record['base_probability']):>8}  {words['base']}")
     for entry in explain.by_dimension(record):
@@ -89,6 +95,19 @@ def to_text(record: Record, ahead: str, language: Language = "en") -> str:
         lines += _listed(entry["drivers"], language)
     lines.append(f"{percent(record['churn_probability']):>8}  {words['sum']}")
     return "\n".join([*lines, "", *_changed(record, language)])
+
+
+def _missing(record: Record, language: Language) -> list[str]:
+    """Which inputs are stale and which were not recorded, those that move the risk most first."""
+    lines = []
+    for status in ("stale", "absent"):
+        labels = [each["label"] for each in record["drivers"] if each["status"] == status]
+        if labels:
+            rest = len(labels) - _GAPS
+            more = _WORDS[language]["more"].format(count=rest) if rest > 0 else ""
+            said = coverage.word(status, language).capitalize()
+            lines.append(f"  {said}: {', '.join(labels[:_GAPS])}{more}")
+    return lines
 
 
 def _listed(drivers: Sequence[Mapping[str, Any]], language: Language) -> list[str]:

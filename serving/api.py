@@ -77,6 +77,9 @@ class PredictRequest(_Form):
     ] = Field(description="Metric to value; a metric left out or null is not known")
 
 
+Status = Literal["known", "zero", "stale", "absent", "not_applicable"]
+
+
 class Driver(_Form):
     """A metric's share in one account's risk."""
 
@@ -90,6 +93,20 @@ class Driver(_Form):
     was: float | None = Field(description="The value at the previous as_of; null where unknown")
     points: float = Field(description="Signed share of probability; 0.01 is one percentage point")
     sentence: str
+    status: Status = Field(
+        description="What is known of the value: zero is a known 0, stale an old value, absent one "
+        "that was not recorded, not_applicable one that this account cannot have"
+    )
+
+
+class CoverageByStatus(_Form):
+    """What is known of what the model goes by, as shares of its weight; they sum to 1."""
+
+    known: Probability
+    zero: Probability = Field(description="Known to be 0")
+    stale: Probability = Field(description="There, but too old to be counted as covered")
+    absent: Probability = Field(description="Not recorded")
+    not_applicable: Probability = Field(description="Left out of coverage")
 
 
 class ChangeDriver(_Form):
@@ -128,7 +145,7 @@ class Account(_Form):
     days_to_renewal: int | None
     arr_at_risk: float | None = Field(description="arr times churn_probability")
     coverage: Probability = Field(
-        description="Share of the model's weight whose inputs are present"
+        description="Share of the model's weight that applies whose inputs are known and fresh"
     )
     model_version: str
     scored_at: datetime = Field(strict=False)
@@ -137,6 +154,8 @@ class Account(_Form):
 class Score(Account):
     """One row of the score table: base_probability and all points sum to churn_probability."""
 
+    coverage_by_status: CoverageByStatus
+    coverage_sentence: str
     drivers: list[Driver] = Field(description="By absolute points")
     dimension_points: dict[str, float] = Field(description="Sums of the drivers' points")
     change_drivers: list[ChangeDriver] = Field(
@@ -164,7 +183,11 @@ class Prediction(_Form):
     churn_probability: Probability
     probability_low: Probability | None
     probability_high: Probability | None
-    coverage: Probability = Field(description="Share of the model's weight whose inputs are given")
+    coverage: Probability = Field(
+        description="Share of the model's weight that applies whose inputs are given and fresh"
+    )
+    coverage_by_status: CoverageByStatus
+    coverage_sentence: str
     drivers: list[Driver] = Field(description="By absolute points")
     dimension_points: dict[str, float] = Field(description="Sums of the drivers' points")
     base_probability: Probability

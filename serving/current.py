@@ -50,7 +50,8 @@ class Scoring:
         self._version = info.version
         rows = tuple(score.records(table))
         metrics, health = catalog.metrics(place.settings), tracking.load_health(info.version)
-        predictor = Predictor(model, metrics, mean_points(rows), health)
+        weight = mean_points(rows)
+        predictor = Predictor(model, metrics, weight, health, place.settings.metrics)
         facts = {**model_facts(info, table), "inputs": predictor.inputs}
         return Snapshot(facts, rows, predictor, weights.told(info.version))
 

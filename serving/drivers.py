@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.metric import Language, Metric
+from features.status import STATUSES
 from serving import entries, sentences
 from serving.entries import Entries, Words
 
@@ -14,6 +16,7 @@ def drivers(
     inputs: pd.DataFrame,
     points: pd.DataFrame,
     metrics: Mapping[str, Metric],
+    code: NDArray[np.int8],
     goals: pd.DataFrame | None = None,
     before: pd.DataFrame | None = None,
     language: Language = "en",
@@ -25,6 +28,8 @@ def drivers(
     inputs, points : DataFrame of shape (n, k)
         The model's inputs and their shares of probability, with equal columns.
     metrics : mapping of str to Metric
+    code : ndarray of shape (n, k)
+        What is known of each input, as places among `features.status.STATUSES`.
     goals : DataFrame of shape (n, any), optional
         From where on each metric is healthy for each account; NaN where no goal was learned.
     before : DataFrame of shape (n, any), optional
@@ -36,7 +41,7 @@ def drivers(
     -------
     Entries
         Records of metric, dimension, label, unit, healthy ("high" or "low" is better, or None),
-        value, goal, was (the value before), points and sentence.
+        value, goal, was (the value before), points, sentence and status.
     """
     used = [metrics[name] for name in points]
     share = points.to_numpy().T
@@ -66,7 +71,10 @@ def drivers(
             "healthy": [metric.healthy for metric in used],
         },
         number={"value": value, "goal": goal, "was": was, "points": share},
-        words={"sentence": sentence},
+        words={
+            "sentence": sentence,
+            "status": [Words(own, STATUSES) for own in code.T.astype(np.intp)],
+        },
         category=category,
     )
 

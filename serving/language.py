@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from features import catalog
 from features.metric import Language, Metric
-from serving import change, sentences
+from serving import change, coverage, sentences
 from serving.explain import Record
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -54,13 +54,14 @@ def _wish(part: str) -> tuple[str, float]:
 
 
 def retell(record: Record, language: Language) -> dict[str, Any]:
-    """Tell a row of the score table in another language: all labels and sentences of its drivers.
+    """Tell a row of the score table in another language: all labels and sentences in it.
 
     Own metrics keep the words in which they were told: they may have none in another language.
     """
     metrics = _metrics()
     return {
         **record,
+        "coverage_sentence": coverage.sentence(record["coverage_by_status"], language),
         "drivers": [_retold(each, metrics, language) for each in record["drivers"]],
         "change_drivers": [_changed(each, metrics, language) for each in record["change_drivers"]],
     }

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features import status
 from features.errors import did_you_mean
 from features.metric import CONTEXT, DIMENSIONS, Metric
-from serving import sentences
+from features.settings import MetricSettings
+from serving import coverage, sentences
 from serving.api import ApiError
 from serving.what_if import WhatIf
 
@@ -39,12 +41,15 @@ class Predictor:
         Mean absolute points of each metric over the accounts scored now: what coverage counts by.
     health : Health, optional
         Judges an account with other values.
+    settings : MetricSettings
+        When a value is stale.
     """
 
     model: "ChurnModel"
     metrics: Mapping[str, Metric]
     weight: Mapping[str, float]
     health: "Health | None" = None
+    settings: MetricSettings = field(default_factory=MetricSettings)
 
     @cached_property
     def inputs(self) -> list[dict[str, Any]]:
@@ -88,8 +93,10 @@ class Predictor:
             and every value of the wrong kind.
         """
         self._check(observations)
-        explained = self.model.explain_encoded(self._matrix(observations))
+        matrix = self._matrix(observations)
+        explained = self.model.explain_encoded(matrix)
         points = explained.point_matrix
+        code = status.codes(self._columns(matrix), len(matrix), self._read, self.settings)
         order = np.argsort(-np.abs(points), axis=1, kind="stable")
         rows = zip(
             observations,
@@ -98,6 +105,12 @@ class Predictor:
             _known(explained.high),
             points.tolist(),
             order.tolist(),
+            code.tolist(),
+            zip(
+                coverage.coverage(code, self._weights).tolist(),
+                coverage.by_status(code, self._weights),
+                strict=True,
+            ),
             strict=True,
         )
         base = explained.base_probability
@@ -106,13 +119,13 @@ class Predictor:
                 (
                     f'{{"churn_probability":{probability!r},',
                     f'"probability_low":{json.dumps(low)},"probability_high":{json.dumps(high)},',
-                    f'"coverage":{self._coverage(observation)!r},"base_probability":{base!r},',
+                    f'{_covered(*covered)}"base_probability":{base!r},',
                     f'"dimension_points":{json.dumps(self._dimension_points(shares))},"drivers":[',
-                    self._drivers(observation, shares, places),
+                    self._drivers(observation, shares, places, known),
                     "]}",
                 )
             )
-            for observation, probability, low, high, shares, places in rows
+            for observation, probability, low, high, shares, places, known, covered in rows
         ]
 
     @cached_property
@@ -141,8 +154,22 @@ class Predictor:
             ]
         )
 
+    def _columns(self, matrix: NDArray[np.float64]) -> dict[str, status.Column]:
+        """The inputs as numbers, and categories by their names."""
+        columns: dict[str, status.Column] = dict(zip(self._names, matrix.T, strict=True))
+        for feature in self.model.features:
+            if feature.kind == "category":
+                levels = np.array([*feature.levels, None], object)
+                code = columns[feature.name].astype(np.float64)
+                columns[feature.name] = levels[np.where(np.isnan(code), -1, code).astype(np.intp)]
+        return columns
+
     def _drivers(
-        self, observation: Observation, points: Sequence[float], places: Sequence[int]
+        self,
+        observation: Observation,
+        points: Sequence[float],
+        places: Sequence[int],
+        known: Sequence[int],
     ) -> str:
         told = self._said
         if len(told) > MOST_KEPT:
@@ -150,13 +177,14 @@ class Predictor:
         written = []
         for place in places:
             value = observation.get(self._names[place])
-            said = told.get((place, value))
+            what = (place, value, known[place])
+            said = told.get(what)
             if said is None:
-                said = told[place, value] = self._driver(place, value)
+                said = told[what] = self._driver(*what)
             written.append(f'{said}"points":{points[place]!r}}}')
         return ",".join(written)
 
-    def _driver(self, place: int, value: Value) -> str:
+    def _driver(self, place: int, value: Value, known: int) -> str:
         """Write a driver as JSON, up to its points."""
         metric = self._told_by[place]
         told = {
@@ -169,6 +197,7 @@ class Predictor:
             "goal": None,
             "was": None,
             "sentence": sentences.sentence(metric, value),
+            "status": status.STATUSES[known],
         }
         return json.dumps(told, ensure_ascii=False, allow_nan=False)[:-1] + ","
 
@@ -178,24 +207,21 @@ class Predictor:
             for dimension, places in self._members.items()
         }
 
-    def _coverage(self, observation: Observation) -> float:
-        given = sum(self._shares[name] for name, value in observation.items() if value is not None)
-        return min(given, 1.0)
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        return np.array([self.weight.get(name, 0.0) for name in self._names])
 
     @cached_property
-    def _shares(self) -> dict[str, float]:
-        """What part of the model's weight each metric has."""
-        weights = {name: self.weight.get(name, 0.0) for name in self._names}
-        whole = sum(weights.values())
-        even = 1 / len(weights)
-        return {name: weight / whole if whole else even for name, weight in weights.items()}
+    def _read(self) -> dict[str, Metric]:
+        """The metrics that the model reads, in its order."""
+        return {metric.name: metric for metric in self._told_by}
 
     @cached_property
     def _names(self) -> list[str]:
         return [feature.name for feature in self.model.features]
 
     @cached_property
-    def _said(self) -> dict[tuple[int, Value], str]:
+    def _said(self) -> dict[tuple[int, Value, int], str]:
         return {}
 
     def _check(self, observations: Sequence[Observation]) -> None:
@@ -234,6 +260,15 @@ def mean_points(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
         for driver in row["drivers"]:
             sums[driver["metric"]] = sums.get(driver["metric"], 0.0) + abs(driver["points"])
     return {name: total / count for name, total in sums.items()}
+
+
+def _covered(share: float, by_status: Mapping[str, float]) -> str:
+    """Write coverage as JSON."""
+    said = json.dumps(coverage.sentence(by_status))
+    return (
+        f'"coverage":{share!r},"coverage_by_status":{json.dumps(by_status)},'
+        f'"coverage_sentence":{said},'
+    )
 
 
 def _number(feature: "Feature", value: Value) -> float:

@@ -5,9 +5,8 @@ Points are shares of calibrated probability (0.01 is one percentage point). For 
 points are the sum of its drivers'. What the model uses that is no matter of health, such as the
 segment or the days to renewal, is the dimension "context" and is shown like any other.
 
-**Coverage** is the share of the model's weight whose inputs are present for the account. A
-feature's weight is its mean absolute points over the accounts scored together, so coverage answers
-"how much of what tells these accounts apart do we know of this one?".
+How much of it rests on what is known of the account, and what is with the rest, `serving.coverage`
+tells.
 """
 
 import math
@@ -18,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features import build, catalog
+from features import build, catalog, status
 from features.errors import TenureError
 from features.metric import CONTEXT, DIMENSIONS, Language, Metric
-from features.settings import Settings
+from features.settings import MetricSettings, Settings
 from features.source import Source
-from serving import change, drivers
+from serving import change, coverage, drivers
 from serving import standing as standings
 from serving.change import Earlier, Judged
 from serving.entries import Entry
@@ -52,13 +51,13 @@ def score_table(
 
     Returns
     -------
-    DataFrame of shape (accounts, 23)
+    DataFrame of shape (accounts, 25)
         By falling churn_probability: account_id, as_of, name, segment, csm, churn_probability,
         probability_low, probability_high, probability_change (since the previous as_of), health
         (0-100), band, health_change, arr (per year), renewal_date, days_to_renewal, arr_at_risk,
-        coverage (0-1), drivers (list of dicts by absolute points), dimension_points (dict),
-        change_drivers (list of dicts, see `serving.change`), base_probability, model_version,
-        scored_at (UTC).
+        coverage (0-1), coverage_by_status (dict, see `serving.coverage`), coverage_sentence,
+        drivers (list of dicts by absolute points), dimension_points (dict), change_drivers (list of
+        dicts, see `serving.change`), base_probability, model_version, scored_at (UTC).
     """
     days = standings.looks(as_of, settings.observations.every)
     features = build.feature_table(source, settings, days)
@@ -81,6 +80,7 @@ def score_table(
         language,
         health,
         change.since(standings.standing(features, health, days), earlier),
+        settings.metrics,
     )
     return _labelled(scored, source.tables["accounts"].to_pandas())
 
@@ -95,6 +95,7 @@ def score(
     language: Language = "en",
     health: "Health | None" = None,
     standing: pd.DataFrame | None = None,
+    settings: MetricSettings | None = None,
 ) -> pd.DataFrame:
     """Score a feature table.
 
@@ -118,16 +119,18 @@ def score(
         Tells goals, and what moved health.
     standing : DataFrame indexed by account_id, optional
         health, band and health_change (see `serving.standing`).
+    settings : MetricSettings, optional
+        When a value is stale.
 
     Returns
     -------
-    DataFrame of shape (n, 20)
+    DataFrame of shape (n, 22)
         The score table without the labels that only the accounts table knows.
     """
     by_health = health.score if health else None
     goals = health.goals(features) if health else None
     lost = by_health.contributions(features) if by_health else None
-    features = _read_by(model, features)
+    whole, features = features, _read_by(model, features)
     earlier = earlier or Earlier(features.head(0))
     explained = model.explain(features)
     points, probability = explained.points, explained.probability
@@ -135,9 +138,16 @@ def score(
     changed = change.explain(
         features, Judged(explained, lost), earlier, model, metrics, by_health, language
     )
-    told = drivers.drivers(
-        used, points, metrics, goals, earlier.of(features["account_id"])[0], language
+    code = status.codes(
+        status.columns_of(whole),
+        len(whole),
+        {name: metrics[name] for name in points},
+        settings or MetricSettings(),
     )
+    weight = points.abs().mean().to_numpy()
+    by_status = coverage.by_status(code, weight)
+    before = earlier.of(features["account_id"])[0]
+    told = drivers.drivers(used, points, metrics, code, goals, before, language)
     account_id = features["account_id"].astype(str)
     stands = standings.unknown(account_id) if standing is None else standing.loc[account_id]
     days = _column(features, "days_to_renewal")
@@ -155,7 +165,9 @@ def score(
             "renewal_date": features["as_of"] + pd.to_timedelta(days, unit="D"),
             "days_to_renewal": days,
             "arr_at_risk": arr * probability,
-            "coverage": coverage(used, points),
+            "coverage": coverage.coverage(code, weight),
+            "coverage_by_status": by_status,
+            "coverage_sentence": [coverage.sentence(shares, language) for shares in by_status],
             "drivers": told.column(features.index),
             "dimension_points": _dimension_points(points, metrics),
             "change_drivers": changed["change_drivers"],
@@ -167,32 +179,6 @@ def score(
     return table.sort_values(
         ["churn_probability", "account_id"], ascending=[False, True], ignore_index=True
     )
-
-
-def coverage(inputs: pd.DataFrame, points: pd.DataFrame) -> np.ndarray:
-    """Share of the model's weight whose inputs are present, for each account.
-
-    Parameters
-    ----------
-    inputs, points : DataFrame of shape (n, k)
-        The model's inputs and their points, with equal columns.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-
-    Examples
-    --------
-    >>> inputs = pd.DataFrame({"days": [3.0, None], "users": [2.0, 5.0]})
-    >>> points = pd.DataFrame({"days": [0.03, -0.03], "users": [0.01, 0.01]})
-    >>> coverage(inputs, points).tolist()
-    [1.0, 0.25]
-    """
-    weight = points.abs().mean().to_numpy()
-    if not weight.any():
-        weight = np.ones_like(weight)
-    missing: np.ndarray = inputs.isna().to_numpy() @ (weight / weight.sum())
-    return 1.0 - missing
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ def _from_csv(path: Path) -> list[dict[str, Any]]:
 
 def _value(name: str, text: str) -> Any:
     """One cell of a CSV file; lists stand in it as JSON, numbers with every digit."""
-    if name in ("drivers", "dimension_points", "change_drivers"):
+    if name in _NESTED:
         return json.loads(text)
     if name in _TEXTS or not text:
         return text or None
@@ -91,7 +91,7 @@ def _to_json(table: pd.DataFrame, path: Path) -> None:
 
 def _to_csv(table: pd.DataFrame, path: Path) -> None:
     flat = pd.DataFrame(score.records(table))
-    for name in ("drivers", "dimension_points", "change_drivers"):
+    for name in _NESTED:
         flat[name] = flat[name].map(json.dumps)
     flat["days_to_renewal"] = flat["days_to_renewal"].astype("Int64")
     flat.to_csv(path, index=False)
@@ -106,11 +106,12 @@ def _to_parquet(table: pd.DataFrame, path: Path) -> None:
         "as_of": pa.date32(),
         "renewal_date": pa.date32(),
         "days_to_renewal": pa.int32(),
-        "dimension_points": pa.struct(
-            {name: pa.float64() for name in table["dimension_points"].iloc[0]}
-        ),
+        **{
+            shares: pa.struct({name: pa.float64() for name in table[shares].iloc[0]})
+            for shares in ("dimension_points", "coverage_by_status")
+        },
         "scored_at": pa.timestamp("us", tz="UTC"),
-        **dict.fromkeys(("account_id", *score.LABELS, "band", "model_version"), pa.string()),
+        **dict.fromkeys(_WORDS, pa.string()),
     }
     columns = {
         name: entries.to_arrow(table[name].tolist())
@@ -141,7 +142,6 @@ _READERS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
     ".csv": _from_csv,
     ".json": _from_json,
 }
-_TEXTS = {
-    *("account_id", *score.LABELS, "model_version", "band"),
-    *("as_of", "renewal_date", "scored_at"),
-}
+_NESTED = ("drivers", "dimension_points", "change_drivers", "coverage_by_status")
+_WORDS = ("account_id", *score.LABELS, "model_version", "band", "coverage_sentence")
+_TEXTS = {*_WORDS, "as_of", "renewal_date", "scored_at"}

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from serving import explain, language, weights
+from serving import coverage, explain, language, weights
 from serving.access import Access, Caller, for_people
 from serving.api import ApiError, code_of
 from serving.audit import Audit
@@ -212,6 +212,7 @@ def templates() -> Environment:
         "money": explain.money,
         "dimension": explain.dimension_label,
         "moved": explain.health_moved,
+        "status": coverage.word,
         "day": _day,
         "url": lambda account_id: "/accounts/" + quote(account_id, safe=""),
     }

@@ -44,6 +44,13 @@ def test_a_rows_own_values_give_the_row_again(predictor, rows):
         given = {driver["metric"]: driver["points"] for driver in told["drivers"]}
         assert given == pytest.approx(points, abs=1e-12)
         assert told["drivers"][0].keys() == row["drivers"][0].keys()
+        assert told["coverage"] == pytest.approx(row["coverage"], abs=1e-9)
+        assert told["coverage_by_status"] == pytest.approx(row["coverage_by_status"], abs=1e-9)
+        assert _statuses(told) == _statuses(row)
+
+
+def _statuses(told):
+    return {driver["metric"]: driver["status"] for driver in told["drivers"]}
 
 
 def test_points_sum_to_the_probability(predictor, rows):
@@ -63,6 +70,16 @@ def test_what_is_not_given_is_not_known(predictor, rows):
     name = max(weights, key=weights.__getitem__)
     (one,) = predicted(predictor, {name: observation(rows[0])[name]})
     assert one["coverage"] == pytest.approx(weights[name] / sum(weights.values()))
+    assert nothing["coverage_sentence"] == "Of what the model goes by, 100% was not recorded"
+
+
+def test_what_is_given_may_be_zero_stale_or_not_applicable(predictor):
+    given = {"touch_model": "scale", "open_tickets": 0.0, "nps_last": 9.0, "nps_age_days": 400.0}
+    fresh = {**given, "nps_age_days": 4.0}
+    old, new = map(_statuses, predicted(predictor, given, fresh))
+    assert (old["open_tickets"], old["csm_sentiment"]) == ("zero", "not_applicable")
+    assert (old["nps_last"], new["nps_last"]) == ("stale", "known")
+    assert old["csat_last"] == "absent"
 
 
 @pytest.mark.parametrize(

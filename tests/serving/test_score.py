@@ -59,20 +59,6 @@ def test_money_and_dates_agree(table):
     assert (ends == table["renewal_date"]).all()
 
 
-def test_coverage_falls_where_an_input_that_counts_is_missing(table):
-    assert table["coverage"].between(0, 1).all()
-    for row in table.itertuples():
-        missing = [each["points"] for each in row.drivers if each["value"] is None]
-        assert not any(missing) or row.coverage < 1
-        assert missing or row.coverage == 1
-
-
-def test_coverage_of_a_model_that_moves_nothing_counts_inputs():
-    inputs = pd.DataFrame({"a": [1.0, None], "b": ["x", "y"]})
-    still = pd.DataFrame({"a": [0.0, 0.0], "b": [0.0, 0.0]})
-    assert score.coverage(inputs, still).tolist() == [1.0, 0.5]
-
-
 def test_a_metric_newer_than_the_model_is_left_out_and_a_missing_one_is_told(champion, use_store):
     from features import catalog
     from training import tracking
