@@ -451,7 +451,13 @@ zero.
   only from the moment it happened.
 - Every table may carry `known_at`. A look back to some day uses only rows known before it.
 
-`tenure check SOURCE` compares a source with this page and reports every fault at once.
+`tenure check SOURCE` compares a source with this page and reports every fault at once. Then it says
+for each dimension of health how many of its metrics can be told; from which tables, over which
+days, how many days each ends before the last signal of any, and what share of the accounts has a
+row in it; which columns are filled in part only; and which metrics a missing table or column would
+add. With `--json` it stands under `summary.dimensions`: `{name: {metrics, of, tables: [{table,
+rows, first_day, last_day, days_behind, accounts, share_of_accounts, filled}], missing: [{needs,
+metrics}]}}`.
 """
 
 

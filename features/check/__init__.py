@@ -41,6 +41,7 @@ def check(source: Source, settings: Settings, today: date) -> Report:
             rows[name] = count_rows(source.tables[name])
             faults += check_table(source, name, rows[name], today)
         except engine_errors() as error:
+            rows.pop(name, None)
             faults.append(_cannot_read(source, name, words(error)))
     broken = {fault.column for fault in faults if (fault.severity, fault.table) == CONTRACT_ERROR}
     can_follow = rows.get("contracts") and not broken & {"start_date", "end_date"}

@@ -7,6 +7,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features import observations
+from features.check.dimensions import dimensions
 from features.check.probe import count_rows, one_row
 from features.check.tables import lacks_offset
 from features.contract import DIMENSION_TABLES, TABLES
@@ -61,11 +62,8 @@ def summarise(
     today : date
     """
     filled = [name for name, count in rows.items() if count]
-    available = [
-        dimension
-        for dimension, tables in DIMENSION_TABLES.items()
-        if any(name in filled and source.has_required(name) for name in tables)
-    ]
+    told = dimensions(source, settings, rows, today)
+    available = {name: facts for name, facts in told.items() if facts["metrics"]}
     followed = _NOT_FOLLOWED if fates is None else _followed(source, settings, fates, today)
     return {
         "accounts": rows.get("accounts"),
@@ -73,7 +71,7 @@ def summarise(
         **_enough(followed),
         "dimensions": available,
         "missing_dimensions": {
-            name: list(tables) for name, tables in DIMENSION_TABLES.items() if name not in available
+            name: list(DIMENSION_TABLES[name]) for name in told if name not in available
         },
         "rows": rows,
         "naive_times": [each for name in filled for each in _naive_times(name, source.found[name])],

@@ -1,6 +1,7 @@
 """What a check found: faults and what can be learned, as text for people and JSON for tools."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -53,8 +54,8 @@ class Report:
     errors, warnings : tuple of Fault
     summary : dict
         What can be learned: ``accounts``, ``renewals`` (contract terms whose outcome is known or
-        can be derived), ``churned``, ``churn_rate``, ``running``
-        (contracts in force on the last day), ``first_day``, ``last_day``, ``dimensions``,
+        can be derived), ``churned``, ``churn_rate``, ``running`` (contracts in force on the last
+        day), ``first_day``, ``last_day``, ``dimensions`` (see `features.check.dimensions`),
         ``missing_dimensions`` (with the tables each needs), ``enough``, ``verdict``, ``rows`` (per
         table), ``naive_times``, ``unused_columns``, ``unused_tables``.
     """
@@ -114,7 +115,7 @@ def _learned(summary: dict[str, Any]) -> list[str]:
             f"{summary['churned']:,} churned ({100 * (summary['churn_rate'] or 0):.1f} %); "
             f"{summary['running']:,} still run",
         ]
-    lines.append(f"  dimensions   {', '.join(summary['dimensions']) or 'none'}")
+    lines += ["", *(f"  {line}" for line in _dimensions(summary["dimensions"])), ""]
     if summary["missing_dimensions"]:
         lacking = (
             f"{name} (needs {' or '.join(tables)})"
@@ -128,3 +129,59 @@ def _learned(summary: dict[str, Any]) -> list[str]:
     if summary["unused_tables"]:
         lines.append(f"  not read     {', '.join(summary['unused_tables'])}")
     return [*lines, f"  {summary['verdict']}"]
+
+
+def _dimensions(told: Mapping[str, Any]) -> list[str]:
+    """The dimensions as a table for people, with what is missing below each."""
+    rows: list[tuple[str, ...]] = [_HEAD]
+    notes = {}
+    for dimension, facts in told.items():
+        lead = (dimension, f"{facts['metrics']} of {facts['of']}")
+        for table in facts["tables"]:
+            rows.append((*lead, *_cells(table)))
+            lead = ("", "")
+        notes[len(rows) - 1] = _notes(facts)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    indent = " " * (widths[0] + widths[1] + 4)
+    lines = []
+    for number, row in enumerate(rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append("  ".join(cells).rstrip())
+        lines += [indent + note for note in notes.get(number, ())]
+    return lines
+
+
+_HEAD = ("dimension", "metrics", "table", "rows", "first day", "last day", "behind", "accounts")
+_NAMED = 3
+"""Metrics that are named of those that a table or column would add."""
+_FULL = 0.995
+
+
+def _cells(table: Mapping[str, Any]) -> tuple[str, ...]:
+    days, share = table["days_behind"], table["share_of_accounts"]
+    return (
+        table["table"],
+        f"{table['rows']:,}",
+        str(table["first_day"] or "?"),
+        str(table["last_day"] or "?"),
+        "?" if days is None else counted(days, "day"),
+        "?" if share is None else f"{100 * share:.0f} %",
+    )
+
+
+def _notes(facts: Mapping[str, Any]) -> list[str]:
+    """What is filled in part only, and what is missing."""
+    partly = [
+        f"{table['table']}.{column} is filled in {100 * share:.0f} % of rows"
+        for table in facts["tables"]
+        for column, share in table["filled"].items()
+        if 0 < share < _FULL
+    ]
+    return [*partly, *map(_added, facts["missing"])]
+
+
+def _added(missing: Mapping[str, Any]) -> str:
+    names = missing["metrics"]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    needs = " and ".join(need.replace("|", " or ") for need in missing["needs"])
+    return f"+ {needs} would add {', '.join(names[:_NAMED])}{more}"

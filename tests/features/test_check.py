@@ -47,7 +47,7 @@ def test_a_sound_company_has_no_fault_and_its_terms_are_counted(tmp_path: Path) 
     assert report.summary["running"] == 80
     assert report.summary["first_day"] == date(2024, 1, 1)
     assert report.summary["last_day"] == last_day
-    assert report.summary["dimensions"] == ["frequency", "breadth", "depth", "commercial"]
+    assert list(report.summary["dimensions"]) == ["frequency", "breadth", "depth", "commercial"]
     assert report.summary["missing_dimensions"]["sentiment"] == ["csm_sentiment", "surveys"]
     assert report.summary["naive_times"] == ["usage.occurred_at"]
     assert report.summary["enough"]
