@@ -21,6 +21,8 @@ NEVER = date.max
 def first_days(tables: Tables, metrics: Iterable[Metric]) -> dict[str, date]:
     """The day on which all that a metric needs was first known, of some account or other.
 
+    One row for each table, of days, is all that leaves the engine.
+
     Parameters
     ----------
     tables : mapping of str to Table
