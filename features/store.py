@@ -10,7 +10,7 @@ day. Other settings, other metrics and other code give another digest to all.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -70,18 +70,44 @@ def update(
         Where the folder cannot be written to, or no account is in force on the days to be built.
         Each partition is whole: the old one, or the new one.
     """
-    digests = _digests(source, settings, as_ofs)
-    stale = [day for day in digests if _kept_digest(_path(folder, day)) != digests[day]]
+    rests_on = digests(source, settings, as_ofs)
+    wanted = stale(folder, rests_on)
     done = 0
-    for block in blocks(stale):
+    for block in blocks(wanted):
         table = build.feature_table(source, settings, block)
         for day in block:
             rows = table[table["as_of"] == pd.Timestamp(day)]
-            _write(rows.drop(columns="as_of"), _path(folder, day), digests[day])
+            _write(rows.drop(columns="as_of"), _path(folder, day), rests_on[day])
         done += len(block)
         if progress:
-            progress(done, len(stale))
-    return Update(tuple(stale), tuple(day for day in digests if day not in set(stale)))
+            progress(done, len(wanted))
+    return Update(wanted, tuple(day for day in rests_on if day not in set(wanted)))
+
+
+def digests(source: Source, settings: Settings, as_ofs: Sequence[date]) -> dict[date, str]:
+    """What the features of each as_of rest on, in one word: the same word, the same features.
+
+    Parameters
+    ----------
+    source, settings, as_ofs
+        As for `update`.
+    """
+    told = {name: _news_by_day(name, table) for name, table in source.tables.items()}
+    always = _always(source, settings)
+    return {day: _digest(told, always, day) for day in sorted(set(as_ofs))}
+
+
+def stale(folder: Path, rests_on: Mapping[date, str]) -> tuple[date, ...]:
+    """As_ofs whose partition is missing, broken, or rests on something else than it now would.
+
+    Parameters
+    ----------
+    folder : Path
+        One that `update` wrote, or will.
+    rests_on : mapping of date to str
+        From `digests`.
+    """
+    return tuple(day for day in rests_on if _kept_digest(_path(folder, day)) != rests_on[day])
 
 
 def read(folder: Path, as_ofs: Sequence[date]) -> pd.DataFrame:
@@ -143,13 +169,6 @@ def _write(rows: pd.DataFrame, path: Path, digest: str) -> None:
         ) from error
 
 
-def _digests(source: Source, settings: Settings, as_ofs: Sequence[date]) -> dict[date, str]:
-    """What each as_of rests on, in one word."""
-    told = {name: _news_by_day(name, table) for name, table in source.tables.items()}
-    always = _always(source, settings)
-    return {day: _digest(told, always, day) for day in sorted(set(as_ofs))}
-
-
 def _digest(told: dict[str, pd.DataFrame], always: str, as_of: date) -> str:
     known = {}
     for name, news in told.items():
@@ -190,10 +209,11 @@ def _news(declared: contract.Table, table: ir.Table) -> Iterator[ir.Table]:
     for since, columns in kinds.items():
         moment = ibis.coalesce(*(table[c].cast("timestamp") for c in since))
         # a decision counts on its very day: one day too early costs a partition, one too late a lie
-        day = ibis.greatest(known_day, epoch_day(moment).fill_null(0) - 1)
-        filled = ibis.or_(*(table[c].notnull() for c in columns))
-        later = table.select(day=day, checksum=_checksum(table, [*first, *columns]), filled=filled)
-        yield later.filter(_.filled).drop("filled")
+        day = ibis.greatest(known_day, epoch_day(moment) - 1)
+        # what came at no time that is told, no as_of has seen
+        seen = moment.notnull() & ibis.or_(*(table[c].notnull() for c in columns))
+        later = table.select(day=day, checksum=_checksum(table, [*first, *columns]), seen=seen)
+        yield later.filter(_.seen).drop("seen")
 
 
 def _checksum(table: ir.Table, columns: Sequence[str]) -> ir.Value:
