@@ -129,7 +129,7 @@ def _build(
 ) -> pd.DataFrame:
     """Block by block of as_ofs, so that memory does not grow with the length of the history."""
     parts: list[pd.DataFrame] = []
-    mine = own.load(settings.metrics)
+    mine, keys = own.load(settings.metrics), settings.metrics.key_features or ()
     columns = catalog.told(source.tables)
     known = (*catalog.metrics().values(), *(mine.metrics if mine else ()))
     present = [metric for metric in known if catalog.available(metric, columns)]
@@ -137,7 +137,7 @@ def _build(
     done = 0
     for block in blocks(as_ofs):
         observed = observe(source.tables, block, settings.observations.grace_days).cache()
-        parts.append(_block(source.tables, block, observed, rows, mine, first_days))
+        parts.append(_block(source.tables, block, observed, rows, mine, first_days, keys))
         done += len(block)
         if progress:
             progress(done, len(as_ofs))
@@ -159,10 +159,11 @@ def _block(
     rows: Callable[[ir.Table], ir.Table],
     mine: own.OwnMetrics | None,
     first_days: Mapping[str, date],
+    key_features: tuple[str, ...],
 ) -> pd.DataFrame:
     """The rows of one block; ``first_days`` tells of each metric that there is (`told`)."""
     wide = rows(observed)
-    dimensions = _dimensions(tables, observed, as_ofs)
+    dimensions = _dimensions(tables, observed, as_ofs, key_features)
     if mine and any(m.name in first_days for m in mine.metrics):
         dimensions.append((mine.values(tables, observed, as_ofs), mine.columns))
     for quantities, metrics in dimensions:
@@ -176,7 +177,7 @@ def _block(
 
 
 def _dimensions(
-    tables: Tables, observed: ir.Table, as_ofs: Sequence[date]
+    tables: Tables, observed: ir.Table, as_ofs: Sequence[date], key_features: tuple[str, ...]
 ) -> list[tuple[ir.Table, tuple[Metric, ...]]]:
     """The quantities of each dimension, and the metrics made of them."""
     parts: list[tuple[ir.Table, tuple[Metric, ...]]] = [
@@ -184,7 +185,7 @@ def _dimensions(
     ]
     counted = None
     if "usage" in tables:
-        counted = usage.quantities(tables, observed, as_ofs).cache()
+        counted = usage.quantities(tables, observed, as_ofs, key_features).cache()
         for dimension in (frequency, breadth, depth):
             parts.append((counted, dimension.METRICS))
         parts.append((peers.quantities(tables, counted), peers.METRICS))

@@ -58,6 +58,23 @@ METRICS = (
         value=lambda t: t.features_dropped_90d,
     ),
     Metric(
+        name="key_features_share_90d",
+        dimension=DIMENSION,
+        label="Key features used",
+        label_de="Genutzte Kernfunktionen",
+        unit="share",
+        healthy="high",
+        actionable=True,
+        formula=(
+            "key features used in the 90 days before as_of / key features; these are "
+            "`[metrics] key_features` in `tenure.toml`, or else those that the model learned"
+        ),
+        sentence="{value} of the key features were used in the last 90 days",
+        sentence_de="{value} der Kernfunktionen wurden in den letzten 90 Tagen genutzt",
+        needs=("usage",),
+        value=lambda t: t.key_features_share_90d,
+    ),
+    Metric(
         name="features_per_user_28d",
         dimension=DIMENSION,
         label="Features per active user",

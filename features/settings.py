@@ -57,7 +57,7 @@ class OwnCheck:
 
 @dataclass(frozen=True)
 class MetricSettings:
-    """Which metrics there are beside the built-in ones, and when a value of them is stale.
+    """What metrics need to be told: those beside the built-in ones, what is key, what is stale.
 
     Parameters
     ----------
@@ -66,11 +66,14 @@ class MetricSettings:
         the folder in which that lies.
     csm_stale_days, survey_stale_days : int
         A CSM's rating and a customer's last answer are stale once they are older.
+    key_features : tuple of str, optional
+        Features in ``usage`` that matter most; None: learned in training, unknown until then.
     """
 
     file: str | None = None
     csm_stale_days: int = field(default=14, metadata={"low": 1, "high": 3660})
     survey_stale_days: int = field(default=180, metadata={"low": 1, "high": 3660})
+    key_features: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -344,7 +347,7 @@ def _fill(kind: type[T], said: Any, where: str, faults: list[str]) -> T:
         if wanted:
             faults.append(f"[{where}] {key} = {value!r}: must be {wanted}.")
         else:
-            values[key] = value
+            values[key] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 
 
@@ -357,6 +360,11 @@ def _unfit(value: Any, hint: Any, bounds: Mapping[str, int]) -> str:
         return "" if value in allowed else f"one of {', '.join(map(repr, allowed))}"
     if hint is str:
         return "" if isinstance(value, str) else "text in quotes"
+    if get_origin(hint) is tuple:
+        fits = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        return (
+            "" if fits and len(set(value)) == len(value) else 'different texts, as ["one", "two"]'
+        )
     if hint is date:
         fits = isinstance(value, date) and not isinstance(value, datetime)
         return "" if fits else "a date such as 2024-01-31, without quotes"

@@ -185,7 +185,8 @@ def _always(source: Source, settings: Settings) -> str:
     if settings.metrics.file and Path(settings.metrics.file).exists():
         code.update(Path(settings.metrics.file).read_bytes())
     columns = {name: sorted(table.columns) for name, table in source.tables.items()}
-    asked = [settings.observations.grace_days, settings.metrics.file]
+    metrics = settings.metrics
+    asked = [settings.observations.grace_days, metrics.file, metrics.key_features]
     return json.dumps([code.hexdigest(), columns, asked], sort_keys=True)
 
 

@@ -44,12 +44,18 @@ _COUNTS = (
     ("features_28d", "28d", "first_day"),
     ("features_90d", "90d", "first_day"),
     ("features_dropped_90d", "180d", "first_day"),
+    ("features_key_90d", "90d", "first_day"),
     ("user_features_28d", "28d", "first_day"),
 )
 """Counts that are 0 where nothing happened: their window, and the first day they are told of."""
 
 
-def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
+def quantities(
+    tables: Tables,
+    observations: ir.Table,
+    as_ofs: Sequence[date],
+    key_features: tuple[str, ...] = (),
+) -> ir.Table:
     """Everything that is counted in usage, one row per observation.
 
     Parameters
@@ -60,20 +66,22 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
         From `features.observations.observe`.
     as_ofs : sequence of date
         One block of as_ofs (see `features.windows.blocks`).
+    key_features : tuple of str
+        Those that matter most, as far as they are known.
 
     Returns
     -------
     Table
         The observations with ``actions``, ``seconds``, ``sign_ins``, ``active_days``, ``users``,
         ``features``, ``user_features``, ``top_user`` (actions of the most active one) and
-        ``admins`` by window (``users_28d``), ``features_dropped_90d``, ``last_used``,
-        ``users_known``, ``users_never_seen`` and ``users_new_90d``. Counts are 0 where nothing
-        happened, and null where the table does not reach back over the whole window. Where users
-        are told also ``users_lapsed_90d``, ``users_left_90d``, ``user_days_28d``,
-        ``user_actions_28d``, ``champion_seen`` and what `features.sessions` counts; always what
-        `features.windows.weeks` does.
+        ``admins`` by window (``users_28d``), ``features_dropped_90d``, ``key_features_share_90d``
+        (null where none are known), ``last_used``, ``users_known``, ``users_never_seen`` and
+        ``users_new_90d``. Counts are 0 where nothing happened, and null where the table does not
+        reach back over the whole window. Where users are told also ``users_lapsed_90d``,
+        ``users_left_90d``, ``user_days_28d``, ``user_actions_28d``, ``champion_seen`` and what
+        `features.sessions` counts; always what `features.windows.weeks` does.
     """
-    usage = _with_defaults(tables["usage"])
+    usage = with_defaults(tables["usage"])
     marked = windows.mark(usage, as_ofs)
     sign_ins = ibis.ifelse(marked.feature == SIGN_IN, marked.quantity, 0.0)
     in_use = marked.filter(marked.feature != SIGN_IN)
@@ -85,11 +93,14 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
     if "user_id" in usage.columns:
         of_users = ibis.ifelse(marked.user_id.notnull(), marked.quantity, 0.0)
         sums["user_actions"] = (of_users, ("28d",))
+    of_features: list[str | Pattern] = ["28d", "90d", _DROPPED]
+    if key_features:
+        of_features.append(Pattern("key_90d", inside="90d", among=key_features))
     parts = [
         windows.totals(marked, as_ofs, sums, active_days=("7d", "28d", "90d")),
         windows.weeks(marked, as_ofs),
         _users(marked, as_ofs),
-        windows.distinct(in_use, as_ofs, ["feature"], "features", ["28d", "90d", _DROPPED]),
+        windows.distinct(in_use, as_ofs, ["feature"], "features", of_features),
     ]
     if "user_id" in usage.columns:
         pairs = ["user_id", "feature"]
@@ -109,6 +120,8 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
     sign_ins_since = sign_ins_since.rename(sign_ins_since="first_day")
     t = t.left_join(sign_ins_since, "as_of").drop("as_of_right")
     t = t.mutate(**{c: _zero(t, c, w, t[since]) for c, w, since in _COUNTS if c in t.columns})
+    used = t.features_key_90d / len(key_features) if key_features else ibis.null("float64")
+    t = t.mutate(key_features_share_90d=used)
     if "users" in tables and "user_id" in usage.columns:
         t = attach(t, _members(tables["users"], usage, observations))
         if "deactivated_at" in tables["users"].columns:
@@ -119,7 +132,8 @@ def quantities(tables: Tables, observations: ir.Table, as_ofs: Sequence[date]) -
     return t
 
 
-def _with_defaults(usage: ir.Table) -> ir.Table:
+def with_defaults(usage: ir.Table) -> ir.Table:
+    """Usage with every column that is counted: an event counts once unless it says otherwise."""
     one = ibis.literal(1.0)
     quantity = usage.quantity.fill_null(1.0) if "quantity" in usage.columns else one
     seconds = usage.duration_s if "duration_s" in usage.columns else ibis.null("float64")

@@ -50,11 +50,15 @@ _LONGEST = max(w.back_days for w in WINDOWS)
 
 @dataclass(frozen=True)
 class Pattern:
-    """Something that occurred inside one window and not inside another."""
+    """Something that occurred inside one window and not inside another.
+
+    Where `among` is not empty, only these values of the (first) key count.
+    """
 
     name: str
     inside: str
     outside: str | None = None
+    among: tuple[str, ...] = ()
 
 
 def attach(observations: ir.Table, part: ir.Table) -> ir.Table:
@@ -200,7 +204,16 @@ def distinct(
     known = _asked(marked, as_ofs, windows).filter(*(_[column].notnull() for column in key))
     masks = known.group_by("account_id", *key).agg(mask=known["mask"].bit_or())
     t = _looks(masks, as_ofs)
-    return t.group_by(*KEYS).agg(**{f"{name}_{p.name}": _shown(t, p).sum() for p in patterns})
+    counted = {p.name: _shown(t, p) for p in patterns}
+    counted |= {p.name: counted[p.name] & t[key[0]].isin(p.among) for p in patterns if p.among}
+    return t.group_by(*KEYS).agg(**{f"{name}_{p}": shown.sum() for p, shown in counted.items()})
+
+
+def seen(marked: ir.Table, as_ofs: Sequence[date], key: str, window: str) -> ir.Table:
+    """What occurred in a window, each value of a column once: account_id, as_of, and the column."""
+    known = _asked(marked, as_ofs, {window}).filter(_[key].notnull())
+    masks = known.group_by("account_id", key).agg(mask=known["mask"].bit_or())
+    return _looks(masks, as_ofs).drop("word")
 
 
 def largest(

@@ -12,6 +12,7 @@ from features import build, catalog, check, fingerprint, observations, settings,
 from features.check.report import Report, counted
 from features.errors import TenureError
 from features.metric import Language
+from features.settings import Settings
 from serving import report, score
 from serving.change import Earlier
 
@@ -26,7 +27,7 @@ class Workplace:
     """A connected source and how it is to be read."""
 
     source: source.Source
-    settings: settings.Settings
+    settings: Settings
 
     @classmethod
     def open(cls, url: str | None, config: Path | None) -> "Workplace":
@@ -68,14 +69,22 @@ class Workplace:
 
     def train(self, track: "Track") -> tuple["Trained", int | None]:
         """Learn, keep the run, and register the model if it has skill."""
-        from training import pipeline, tracking
+        from training import key_features, pipeline, tracking
 
         metrics = catalog.metrics(self.settings)
         origin = self.origin()
-        table = build.training_table(self.source, self.settings)
-        trained = pipeline.train(table, self.settings, metrics, track, tracking.searches())
-        documents = report.documents(trained.backtest, trained.summary, asdict(self.settings))
-        return trained, tracking.log(trained, self.settings, metrics, origin, documents)
+        found = key_features.find(self.source, self.settings)
+        settings = self._knowing(found.names)
+        table = build.training_table(self.source, settings)
+        trained = pipeline.train(table, settings, metrics, track, tracking.searches())
+        trained = replace(trained, summary={**trained.summary, "key_features": asdict(found)})
+        documents = report.documents(trained.backtest, trained.summary, asdict(settings))
+        return trained, tracking.log(trained, settings, metrics, origin, documents)
+
+    def _knowing(self, key_features: Sequence[str] | None) -> Settings:
+        """The settings with the key features that a model goes by, whatever tenure.toml says."""
+        known = None if key_features is None else tuple(key_features)
+        return replace(self.settings, metrics=replace(self.settings.metrics, key_features=known))
 
     def origin(self) -> "Origin":
         """What a model learned now would be made from: the data, and the settings that matter."""
@@ -84,7 +93,10 @@ class Workplace:
         told = asdict(self.settings)
         matter = {name: told[name] for name in told if name not in ("source_url", "serving")}
         own = self.settings.metrics.file  # when a value is stale, no model is told
-        matter["metrics"] = Path(own).read_text(encoding="utf-8") if own else None
+        matter["metrics"] = [
+            Path(own).read_text(encoding="utf-8") if own else None,
+            self.settings.metrics.key_features,
+        ]
         tables = fingerprint.of(self.source)
         return Origin(fingerprint.digest(tables, settings=matter), tables)
 
@@ -109,24 +121,27 @@ class Workplace:
         model, info = tracking.load(version)
         health = tracking.load_health(info.version)
         day = as_of or observations.scoring_day(self.source, self.settings)
+        settings = self._knowing(info.settings["metrics"]["key_features"])
         table = score.score_table(
             self.source,
-            self.settings,
+            settings,
             model,
             health,
             str(info.version),
             day,
             language,
-            self._earlier(told, info.version) if told else None,
+            self._earlier(told, info.version, settings) if told else None,
         )
         return table, info
 
-    def _earlier(self, told: Sequence[Mapping[str, Any]], version: int) -> Earlier:
+    def _earlier(
+        self, told: Sequence[Mapping[str, Any]], version: int, settings: Settings
+    ) -> Earlier:
         """What an earlier table told, with the features, model and health that it was made of."""
         from training import tracking
 
         day, then = told[0]["as_of"], str(told[0]["model_version"])
-        features = build.feature_table(self.source, self.settings, [date.fromisoformat(day)])
+        features = build.feature_table(self.source, settings, [date.fromisoformat(day)])
         if then == str(version):
             return Earlier(features, told=pd.DataFrame(told))
         health = tracking.load_health(then).score

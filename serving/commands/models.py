@@ -51,7 +51,7 @@ def train(
         _train_flat(flat, label, config, as_json)
         return
     from serving.workflow import Workplace, no_skill
-    from training import evaluate
+    from training import evaluate, key_features
 
     place = Workplace.open_sound(source, config).with_trials(trials)
     trained, version = place.train(track)
@@ -59,6 +59,7 @@ def train(
         print(_document(version, trained.summary))
     else:
         say(evaluate.to_text(trained.summary))
+        say("\n" + key_features.to_text(trained.summary["key_features"]))
     if version is None:
         raise no_skill(place, trained.summary["verdict"])
     say(f"\nRegistered as version {version}, the challenger.")
@@ -90,7 +91,7 @@ def evaluate(
     """Show how good a version was on what came after it had learned."""
     from serving import weights
     from training import evaluate as evaluation
-    from training import tracking
+    from training import key_features, tracking
 
     info = tracking.info(version)
     if html:
@@ -105,6 +106,7 @@ def evaluate(
         return
     say(f"Version {info.version}, trained {info.trained_at:%Y-%m-%d %H:%M} UTC\n")
     say(evaluation.to_text(info.summary))
+    say("\n" + key_features.to_text(info.summary["key_features"]))
     say("\nHealth score\n\n" + weights.to_text(weights.told(info.version)))
     then("promote", info.version, why="let it serve, if it does not yet")
 

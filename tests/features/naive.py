@@ -11,6 +11,8 @@ import pandas as pd
 
 NOTHING = None
 GRACE_DAYS = 30
+KEY_FEATURES = ("report", "api", "forecast")
+"""One of them is used by nobody."""
 
 
 def features(tables, account_id, as_of):
@@ -238,6 +240,9 @@ def frequency_breadth_depth(own, all_usage, contract, day):
         "never_active_users_share": ratio(len(unseen), len(settled)),
         "features_used_28d": len(kinds(month)) if seen28 else NOTHING,
         "features_used_90d": len(kinds(within(90))) if told(90) else NOTHING,
+        "key_features_share_90d": (
+            len(kinds(within(90)) & set(KEY_FEATURES)) / 3 if told(90) else NOTHING
+        ),
         "features_dropped_90d": len(kinds(old) - kinds(within(90))) if told(180) else NOTHING,
         "features_per_user_28d": ratio(len(pairs) if seen28 else NOTHING, users28),
         "actions_per_active_day_28d": ratio(actions28, days(month) if seen28 else NOTHING),

@@ -13,7 +13,7 @@ from random_history import AS_OFS, random_history
 
 from features import build, catalog, check, store
 from features.errors import TenureError
-from features.settings import OwnCheck, Settings, TableMapping
+from features.settings import MetricSettings, OwnCheck, Settings, TableMapping
 from features.source import connect
 from serving import cli
 
@@ -68,17 +68,19 @@ def company(accounts=6):
 
 def test_every_engine_builds_the_same_table_keeps_it_and_tells_its_news(put, tmp_path):
     tables, folder = history(3), tmp_path / "kept"
-    there = connect(put(tables), Settings())
-    assert store.update(there, Settings(), AS_OFS, folder).built == tuple(AS_OFS)
+    settings = Settings(metrics=MetricSettings(key_features=("report", "api", "forecast")))
+    there = connect(put(tables), settings)
+    assert store.update(there, settings, AS_OFS, folder).built == tuple(AS_OFS)
     found = store.read(folder, AS_OFS)
-    expected = build.feature_table(on_duckdb(tmp_path / "expected", tables), Settings(), AS_OFS)
+    expected = build.feature_table(on_duckdb(tmp_path / "expected", tables), settings, AS_OFS)
     assert set(catalog.metrics()) - set(expected.columns) <= {"industry", "region", "touch_model"}
     same(found, expected)
-    assert store.stale(folder, store.digests(there, Settings(), AS_OFS)) == ()
+    assert found["key_features_share_90d"].between(0.3, 0.7).any()
+    assert store.stale(folder, store.digests(there, settings, AS_OFS)) == ()
     late = tables["surveys"].iloc[[0]].assign(known_at=pd.Timestamp("2025-05-03"))
     tables["surveys"] = pd.concat([tables["surveys"], late], ignore_index=True)
     changed = connect(put(tables), Settings())
-    news = store.digests(changed, Settings(), AS_OFS)
+    news = store.digests(changed, settings, AS_OFS)
     assert store.stale(folder, news) == tuple(AS_OFS[1:])
 
 

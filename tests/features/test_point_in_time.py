@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from random_history import AS_OFS, random_history, with_another_future
 
 from features import build, catalog
-from features.settings import Settings
+from features.settings import MetricSettings, Settings
 
 TRAITS = ("segment", "industry", "region", "touch_model")
+SETTINGS = Settings(metrics=MetricSettings(key_features=naive.KEY_FEATURES))
 METRICS = [name for name in catalog.metrics() if name not in TRAITS]
 
 
 def table_of(history, as_ofs=AS_OFS):
-    return build.feature_table(source(history), Settings(), as_ofs)
+    return build.feature_table(source(history), SETTINGS, as_ofs)
 
 
 def looped(history, row, everybody):

@@ -70,6 +70,7 @@ def test_the_example_works_with_its_examples_taken_in(tmp_path: Path) -> None:
     assert settings.tables["usage"].columns["feature"] == "event_name"
     assert settings.checks[0].of == "subscriptions"
     assert settings.metrics.file == str(tmp_path / "my_metrics.py")
+    assert settings.metrics.key_features == ("report", "workflow")
     assert settings.observations.observed_until == date(2024, 12, 31)
 
 
@@ -77,7 +78,7 @@ def uncommented(line: str) -> str:
     """Turn an example into a setting, and leave prose alone."""
     code = line.removeprefix("# ")
     starts = ("[", "sql", "table ", "columns", "of ", "message", "fix", "severity", "url")
-    starts = (*starts, "file =", "first", "observed", "select", "    ", "from", '"""')
+    starts = (*starts, "file =", "key_", "first", "observed", "select", "    ", "from", '"""')
     return code if code.startswith(starts) and "  " not in code.strip() else line
 
 
@@ -164,6 +165,10 @@ def test_every_fault_is_told_at_once_with_the_nearest_word(tmp_path: Path) -> No
         ("[source]\nurl = 3", "[source] url = 3: must be text in quotes."),
         ("training = 3", "[training] must be a section of keys and values."),
         ("tables = 3", "tables must be sections, one per table: [tables.usage]."),
+        (
+            "[metrics]\nkey_features = ['a', 'a']",
+            "[metrics] key_features = ['a', 'a']: must be different texts, as [\"one\", \"two\"].",
+        ),
         ("checks = 3", "checks must be a list of sections, each opened by [[checks]]."),
         (
             "[tables.usage]\ncolumns = { feature = 3 }",

@@ -116,8 +116,15 @@ def test_a_solution_touches_the_days_after_it_alone(history):
     ]
 
 
-def test_other_settings_touch_every_day(history, folder):
-    assert stale(history, folder, observations=ObservationSettings(grace_days=3)) == tuple(AS_OFS)
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"observations": ObservationSettings(grace_days=3)},
+        {"metrics": MetricSettings(key_features=("report",))},
+    ],
+)
+def test_other_settings_touch_every_day(history, folder, other):
+    assert stale(history, folder, **other) == tuple(AS_OFS)
 
 
 def test_when_a_rating_is_stale_touches_no_day(history, folder):

@@ -13,9 +13,12 @@ from serving.workflow import Workplace
 
 
 @pytest.fixture
-def place(champion, monkeypatch, use_store):
+def place(champion, monkeypatch, use_store, tmp_path):
+    """The source, with other key features by now than those by which the champion goes."""
     use_store(monkeypatch, champion.store)
-    return Workplace.open(str(champion.company), champion.config)
+    config = tmp_path / "tenure.toml"
+    config.write_text(champion.config.read_text() + '[metrics]\nkey_features = ["nobody\'s"]\n')
+    return Workplace.open(str(champion.company), config)
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".json"])
