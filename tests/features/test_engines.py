@@ -2,6 +2,7 @@
 
 import sys
 from datetime import date
+from pathlib import Path
 
 import engines
 import numpy as np
@@ -192,6 +193,12 @@ def test_from_postgresql_the_command_writes_the_same_and_a_reader_will_do(
     same(pd.read_parquet("there.parquet"), pd.read_parquet("here.parquet"))
     assert f"postgresql://reader@127.0.0.1:{postgres.port}/postgres?schema={schema}" in said
     assert "hu%" not in said
+
+    kept = ("features", address, "--as-of", "2025-06-01", "--out", "kept")
+    assert "1 days built, 0 kept" in tenure(*kept)
+    assert "0 days built, 1 kept" in tenure(*kept)
+    read = store.read(Path("kept"), [date(2025, 6, 1)])
+    same(read, pd.read_parquet("here.parquet").astype({"as_of": read["as_of"].dtype}))
     with postgres.connect() as con:
         assert con.execute(everything).fetchall() == before
 

@@ -6,15 +6,16 @@ TENURE_WRITE_SQL=1 pytest tests/features/test_warehouses.py writes it anew.
 
 import os
 import re
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 import pytest
 import sqlglot
 
-from features import build, contract, known, observations, sentiment, source, windows
+from features import build, contract, known, observations, sentiment, sessions, source, windows
 from features.settings import Settings
 
 WAREHOUSES = ("bigquery", "snowflake", "databricks")
@@ -50,6 +51,8 @@ def examples(tables):
         "sums and distinct days in a window": windows.totals(
             marked, [DAY], {"actions": (marked.quantity, ["28d"])}, ["28d"]
         ),
+        "sessions of people": sessions.quantities(tables["usage"], [DAY]),
+        "days of use by week": windows.weeks(marked, [DAY]),
         "the last of several": sentiment.quantities(
             {"csm_sentiment": tables["csm_sentiment"]}, observed
         ),
@@ -82,6 +85,11 @@ def test_every_metric_compiles(tables, warehouse, monkeypatch):
         kept(query)
         raise InterruptedError
 
+    def first_days(query, *_):
+        kept(query)
+        return pa.table({name: [datetime(2024, 1, 1)] for name in query.columns})
+
+    monkeypatch.setattr(ir.Table, "to_pyarrow", first_days)
     monkeypatch.setattr(ir.Table, "cache", kept)
     monkeypatch.setattr(ir.Table, "execute", execute)
     nowhere = source.Source("", None, tables, tables, {})

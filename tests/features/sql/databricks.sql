@@ -1831,6 +1831,2149 @@ FROM (
   ) AS `t31`
 ) AS `t32`;
 
+-- sessions of people
+WITH `t18` AS (
+  SELECT
+    `t13`.`account_id`,
+    `t13`.`user_id`,
+    `t13`.`occurred_at`,
+    `t13`.`day`,
+    `t13`.`known_day`,
+    `t13`.`began`,
+    `t13`.`ended`,
+    `t13`.`timed`,
+    `t16`.`as_of`
+  FROM (
+    SELECT
+      `t1`.`account_id`,
+      `t1`.`user_id`,
+      `t1`.`occurred_at`,
+      CAST(`t1`.`occurred_at` AS DATE) AS `day`,
+      CAST(`t1`.`known_at` AS DATE) AS `known_day`,
+      CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) AS `began`,
+      CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) + CASE
+        WHEN CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT) < 0
+        THEN 0
+        WHEN CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT) > 43200
+        THEN 43200
+        ELSE CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT)
+      END AS `ended`,
+      IF(
+        (
+          CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) % 86400
+        ) <> 0,
+        1.0,
+        0.0
+      ) AS `timed`
+    FROM `usage` AS `t1`
+    WHERE
+      `t1`.`user_id` IS NOT NULL
+  ) AS `t13`
+  INNER JOIN (
+    SELECT DISTINCT
+      `t11`.`account_id`,
+      `t11`.`user_id`,
+      `t11`.`as_of`
+    FROM (
+      SELECT
+        `t10`.`account_id`,
+        `t10`.`user_id`,
+        `t10`.`day`,
+        `t10`.`known_day`,
+        `t6`.`as_of`
+      FROM (
+        SELECT
+          `t1`.`account_id`,
+          `t1`.`user_id`,
+          CAST(`t1`.`occurred_at` AS DATE) AS `day`,
+          CAST(`t1`.`known_at` AS DATE) AS `known_day`
+        FROM `usage` AS `t1`
+        WHERE
+          `t1`.`user_id` IS NOT NULL
+          AND CAST(`t1`.`known_at` AS DATE) > CAST(`t1`.`occurred_at` AS DATE)
+      ) AS `t10`
+      CROSS JOIN `constants_0` AS `t6`
+    ) AS `t11`
+    WHERE
+      `t11`.`known_day` >= `t11`.`as_of`
+      AND (
+        CAST(FLOOR(
+          TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t11`.`as_of` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+        ) AS BIGINT) - CAST(FLOOR(
+          TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t11`.`day` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+        ) AS BIGINT)
+      ) > 0
+      AND (
+        CAST(FLOOR(
+          TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t11`.`as_of` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+        ) AS BIGINT) - CAST(FLOOR(
+          TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t11`.`day` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+        ) AS BIGINT)
+      ) <= 29
+  ) AS `t16`
+    ON `t13`.`account_id` = `t16`.`account_id` AND `t13`.`user_id` = `t16`.`user_id`
+)
+SELECT
+  `t47`.`account_id`,
+  `t47`.`as_of`,
+  IF(`t47`.`timed` > 0, `t47`.`sessions`, CAST(NULL AS DOUBLE)) AS `sessions_28d`,
+  IF(`t47`.`timed` > 0, `t47`.`session_seconds`, CAST(NULL AS DOUBLE)) AS `session_seconds_28d`
+FROM (
+  SELECT
+    `t46`.`account_id`,
+    `t46`.`as_of`,
+    SUM(`t46`.`sessions`) AS `sessions`,
+    SUM(`t46`.`session_seconds`) AS `session_seconds`,
+    SUM(`t46`.`timed`) AS `timed`
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        `t32`.`account_id`,
+        `t32`.`as_of`,
+        -(
+          `t32`.`sessions`
+        ) AS `sessions`,
+        -(
+          `t32`.`session_seconds`
+        ) AS `session_seconds`,
+        -(
+          `t32`.`timed`
+        ) AS `timed`
+      FROM (
+        SELECT
+          `t30`.`account_id`,
+          `t30`.`user_id`,
+          `t30`.`occurred_at`,
+          `t30`.`day`,
+          `t30`.`known_day`,
+          `t30`.`began`,
+          `t30`.`ended`,
+          `t30`.`timed`,
+          `t30`.`as_of`,
+          `t30`.`age_days`,
+          `t30`.`sessions`,
+          `t30`.`session_seconds`
+        FROM (
+          SELECT
+            `t27`.`account_id`,
+            `t27`.`user_id`,
+            `t27`.`occurred_at`,
+            `t27`.`day`,
+            `t27`.`known_day`,
+            `t27`.`began`,
+            `t27`.`ended`,
+            `t27`.`timed`,
+            `t27`.`as_of`,
+            `t27`.`age_days`,
+            `t27`.`busy_until`,
+            IF(
+              (
+                `t27`.`busy_until` IS NULL
+              )
+              OR (
+                (
+                  `t27`.`began` - `t27`.`busy_until`
+                ) >= 1800
+              ),
+              1.0,
+              0.0
+            ) AS `sessions`,
+            CAST(CASE
+              WHEN (
+                `t27`.`busy_until` IS NULL
+              )
+              OR (
+                (
+                  `t27`.`began` - `t27`.`busy_until`
+                ) >= 1800
+              )
+              THEN `t27`.`ended` - `t27`.`began`
+              WHEN (
+                `t27`.`ended` - `t27`.`busy_until`
+              ) > 0
+              THEN `t27`.`ended` - `t27`.`busy_until`
+              ELSE 0
+            END AS DOUBLE) AS `session_seconds`
+          FROM (
+            SELECT
+              `t24`.`account_id`,
+              `t24`.`user_id`,
+              `t24`.`occurred_at`,
+              `t24`.`day`,
+              `t24`.`known_day`,
+              `t24`.`began`,
+              `t24`.`ended`,
+              `t24`.`timed`,
+              `t24`.`as_of`,
+              `t24`.`age_days`,
+              MAX(`t24`.`ended`) OVER (
+                PARTITION BY `t24`.`account_id`, `t24`.`user_id`, `t24`.`as_of`
+                ORDER BY `t24`.`began` ASC NULLS LAST
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+              ) AS `busy_until`
+            FROM (
+              SELECT
+                `t19`.`account_id`,
+                `t19`.`user_id`,
+                `t19`.`occurred_at`,
+                `t19`.`day`,
+                `t19`.`known_day`,
+                `t19`.`began`,
+                `t19`.`ended`,
+                `t19`.`timed`,
+                `t19`.`as_of`,
+                CAST(FLOOR(
+                  TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`as_of` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                ) AS BIGINT) - CAST(FLOOR(
+                  TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`day` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                ) AS BIGINT) AS `age_days`
+              FROM `t18` AS `t19`
+              WHERE
+                (
+                  CAST(FLOOR(
+                    TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`as_of` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                  ) AS BIGINT) - CAST(FLOOR(
+                    TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`day` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                  ) AS BIGINT)
+                ) > 0
+                AND (
+                  CAST(FLOOR(
+                    TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`as_of` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                  ) AS BIGINT) - CAST(FLOOR(
+                    TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`day` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                  ) AS BIGINT)
+                ) <= 29
+            ) AS `t24`
+          ) AS `t27`
+        ) AS `t30`
+      ) AS `t32`
+      WHERE
+        `t32`.`age_days` <= 28
+    ) AS `t34`
+    UNION ALL
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM (
+        SELECT
+          `t43`.`account_id`,
+          `t43`.`as_of`,
+          `t43`.`sessions_28d` AS `sessions`,
+          `t43`.`session_seconds_28d` AS `session_seconds`,
+          `t43`.`timed_28d` AS `timed`
+        FROM (
+          SELECT
+            `t42`.`account_id`,
+            `t42`.`as_of`,
+            SUM(IF((
+              `t42`.`word` & 2
+            ) <> 0, `t42`.`of_sessions`, NULL)) AS `sessions_28d`,
+            SUM(IF((
+              `t42`.`word` & 2
+            ) <> 0, `t42`.`of_session_seconds`, NULL)) AS `session_seconds_28d`,
+            SUM(IF((
+              `t42`.`word` & 2
+            ) <> 0, `t42`.`of_timed`, NULL)) AS `timed_28d`,
+            MAX(`t42`.`last_used`) AS `last_used`
+          FROM (
+            SELECT
+              `t41`.`account_id`,
+              `t41`.`piece`,
+              `t41`.`of_sessions`,
+              `t41`.`of_session_seconds`,
+              `t41`.`of_timed`,
+              `t41`.`days`,
+              `t41`.`last_used`,
+              `t41`.`days_in_time`,
+              `t5`.`as_of`,
+              `t5`.`word`
+            FROM (
+              SELECT
+                `t39`.`account_id`,
+                `t39`.`piece`,
+                `t39`.`of_sessions`,
+                `t39`.`of_session_seconds`,
+                `t39`.`of_timed`,
+                `t39`.`days`,
+                `t39`.`last_used`,
+                IF(
+                  (
+                    `t39`.`piece` % 100
+                  ) = 0,
+                  (
+                    (
+                      (
+                        (
+                          (
+                            (
+                              (
+                                (
+                                  (
+                                    (
+                                      (
+                                        `t39`.`days` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ) & 3689348814741910323
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT(
+                                        (
+                                          (
+                                            `t39`.`days` & 6148914691236517205
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                            ) & 6148914691236517205
+                                          )
+                                        ),
+                                        2
+                                      )
+                                    ) & 3689348814741910323
+                                  )
+                                ) & 1085102592571150095
+                              ) + (
+                                (
+                                  SHIFTRIGHT(
+                                    (
+                                      (
+                                        (
+                                          (
+                                            `t39`.`days` & 6148914691236517205
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                            ) & 6148914691236517205
+                                          )
+                                        ) & 3689348814741910323
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT(
+                                            (
+                                              (
+                                                `t39`.`days` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ),
+                                            2
+                                          )
+                                        ) & 3689348814741910323
+                                      )
+                                    ),
+                                    4
+                                  )
+                                ) & 1085102592571150095
+                              )
+                            ) & 71777214294589695
+                          ) + (
+                            (
+                              SHIFTRIGHT(
+                                (
+                                  (
+                                    (
+                                      (
+                                        (
+                                          (
+                                            `t39`.`days` & 6148914691236517205
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                            ) & 6148914691236517205
+                                          )
+                                        ) & 3689348814741910323
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT(
+                                            (
+                                              (
+                                                `t39`.`days` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ),
+                                            2
+                                          )
+                                        ) & 3689348814741910323
+                                      )
+                                    ) & 1085102592571150095
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT(
+                                        (
+                                          (
+                                            (
+                                              (
+                                                `t39`.`days` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ) & 3689348814741910323
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(
+                                                (
+                                                  (
+                                                    `t39`.`days` & 6148914691236517205
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                    ) & 6148914691236517205
+                                                  )
+                                                ),
+                                                2
+                                              )
+                                            ) & 3689348814741910323
+                                          )
+                                        ),
+                                        4
+                                      )
+                                    ) & 1085102592571150095
+                                  )
+                                ),
+                                8
+                              )
+                            ) & 71777214294589695
+                          )
+                        ) & 281470681808895
+                      ) + (
+                        (
+                          SHIFTRIGHT(
+                            (
+                              (
+                                (
+                                  (
+                                    (
+                                      (
+                                        (
+                                          (
+                                            `t39`.`days` & 6148914691236517205
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                            ) & 6148914691236517205
+                                          )
+                                        ) & 3689348814741910323
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT(
+                                            (
+                                              (
+                                                `t39`.`days` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ),
+                                            2
+                                          )
+                                        ) & 3689348814741910323
+                                      )
+                                    ) & 1085102592571150095
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT(
+                                        (
+                                          (
+                                            (
+                                              (
+                                                `t39`.`days` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ) & 3689348814741910323
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(
+                                                (
+                                                  (
+                                                    `t39`.`days` & 6148914691236517205
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                    ) & 6148914691236517205
+                                                  )
+                                                ),
+                                                2
+                                              )
+                                            ) & 3689348814741910323
+                                          )
+                                        ),
+                                        4
+                                      )
+                                    ) & 1085102592571150095
+                                  )
+                                ) & 71777214294589695
+                              ) + (
+                                (
+                                  SHIFTRIGHT(
+                                    (
+                                      (
+                                        (
+                                          (
+                                            (
+                                              (
+                                                `t39`.`days` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ) & 3689348814741910323
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(
+                                                (
+                                                  (
+                                                    `t39`.`days` & 6148914691236517205
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                    ) & 6148914691236517205
+                                                  )
+                                                ),
+                                                2
+                                              )
+                                            ) & 3689348814741910323
+                                          )
+                                        ) & 1085102592571150095
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT(
+                                            (
+                                              (
+                                                (
+                                                  (
+                                                    `t39`.`days` & 6148914691236517205
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                    ) & 6148914691236517205
+                                                  )
+                                                ) & 3689348814741910323
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(
+                                                    (
+                                                      (
+                                                        `t39`.`days` & 6148914691236517205
+                                                      ) + (
+                                                        (
+                                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                                        ) & 6148914691236517205
+                                                      )
+                                                    ),
+                                                    2
+                                                  )
+                                                ) & 3689348814741910323
+                                              )
+                                            ),
+                                            4
+                                          )
+                                        ) & 1085102592571150095
+                                      )
+                                    ),
+                                    8
+                                  )
+                                ) & 71777214294589695
+                              )
+                            ),
+                            16
+                          )
+                        ) & 281470681808895
+                      )
+                    ) & 4294967295
+                  ) + (
+                    (
+                      SHIFTRIGHT(
+                        (
+                          (
+                            (
+                              (
+                                (
+                                  (
+                                    (
+                                      (
+                                        (
+                                          (
+                                            `t39`.`days` & 6148914691236517205
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                            ) & 6148914691236517205
+                                          )
+                                        ) & 3689348814741910323
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT(
+                                            (
+                                              (
+                                                `t39`.`days` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ),
+                                            2
+                                          )
+                                        ) & 3689348814741910323
+                                      )
+                                    ) & 1085102592571150095
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT(
+                                        (
+                                          (
+                                            (
+                                              (
+                                                `t39`.`days` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ) & 3689348814741910323
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(
+                                                (
+                                                  (
+                                                    `t39`.`days` & 6148914691236517205
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                    ) & 6148914691236517205
+                                                  )
+                                                ),
+                                                2
+                                              )
+                                            ) & 3689348814741910323
+                                          )
+                                        ),
+                                        4
+                                      )
+                                    ) & 1085102592571150095
+                                  )
+                                ) & 71777214294589695
+                              ) + (
+                                (
+                                  SHIFTRIGHT(
+                                    (
+                                      (
+                                        (
+                                          (
+                                            (
+                                              (
+                                                `t39`.`days` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ) & 3689348814741910323
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(
+                                                (
+                                                  (
+                                                    `t39`.`days` & 6148914691236517205
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                    ) & 6148914691236517205
+                                                  )
+                                                ),
+                                                2
+                                              )
+                                            ) & 3689348814741910323
+                                          )
+                                        ) & 1085102592571150095
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT(
+                                            (
+                                              (
+                                                (
+                                                  (
+                                                    `t39`.`days` & 6148914691236517205
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                    ) & 6148914691236517205
+                                                  )
+                                                ) & 3689348814741910323
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(
+                                                    (
+                                                      (
+                                                        `t39`.`days` & 6148914691236517205
+                                                      ) + (
+                                                        (
+                                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                                        ) & 6148914691236517205
+                                                      )
+                                                    ),
+                                                    2
+                                                  )
+                                                ) & 3689348814741910323
+                                              )
+                                            ),
+                                            4
+                                          )
+                                        ) & 1085102592571150095
+                                      )
+                                    ),
+                                    8
+                                  )
+                                ) & 71777214294589695
+                              )
+                            ) & 281470681808895
+                          ) + (
+                            (
+                              SHIFTRIGHT(
+                                (
+                                  (
+                                    (
+                                      (
+                                        (
+                                          (
+                                            (
+                                              (
+                                                `t39`.`days` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ) & 3689348814741910323
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(
+                                                (
+                                                  (
+                                                    `t39`.`days` & 6148914691236517205
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                    ) & 6148914691236517205
+                                                  )
+                                                ),
+                                                2
+                                              )
+                                            ) & 3689348814741910323
+                                          )
+                                        ) & 1085102592571150095
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT(
+                                            (
+                                              (
+                                                (
+                                                  (
+                                                    `t39`.`days` & 6148914691236517205
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                    ) & 6148914691236517205
+                                                  )
+                                                ) & 3689348814741910323
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(
+                                                    (
+                                                      (
+                                                        `t39`.`days` & 6148914691236517205
+                                                      ) + (
+                                                        (
+                                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                                        ) & 6148914691236517205
+                                                      )
+                                                    ),
+                                                    2
+                                                  )
+                                                ) & 3689348814741910323
+                                              )
+                                            ),
+                                            4
+                                          )
+                                        ) & 1085102592571150095
+                                      )
+                                    ) & 71777214294589695
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT(
+                                        (
+                                          (
+                                            (
+                                              (
+                                                (
+                                                  (
+                                                    `t39`.`days` & 6148914691236517205
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                    ) & 6148914691236517205
+                                                  )
+                                                ) & 3689348814741910323
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT(
+                                                    (
+                                                      (
+                                                        `t39`.`days` & 6148914691236517205
+                                                      ) + (
+                                                        (
+                                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                                        ) & 6148914691236517205
+                                                      )
+                                                    ),
+                                                    2
+                                                  )
+                                                ) & 3689348814741910323
+                                              )
+                                            ) & 1085102592571150095
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT(
+                                                (
+                                                  (
+                                                    (
+                                                      (
+                                                        `t39`.`days` & 6148914691236517205
+                                                      ) + (
+                                                        (
+                                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                                        ) & 6148914691236517205
+                                                      )
+                                                    ) & 3689348814741910323
+                                                  ) + (
+                                                    (
+                                                      SHIFTRIGHT(
+                                                        (
+                                                          (
+                                                            `t39`.`days` & 6148914691236517205
+                                                          ) + (
+                                                            (
+                                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                                            ) & 6148914691236517205
+                                                          )
+                                                        ),
+                                                        2
+                                                      )
+                                                    ) & 3689348814741910323
+                                                  )
+                                                ),
+                                                4
+                                              )
+                                            ) & 1085102592571150095
+                                          )
+                                        ),
+                                        8
+                                      )
+                                    ) & 71777214294589695
+                                  )
+                                ),
+                                16
+                              )
+                            ) & 281470681808895
+                          )
+                        ),
+                        32
+                      )
+                    ) & 4294967295
+                  ),
+                  0
+                ) AS `days_in_time`
+              FROM (
+                SELECT
+                  `t38`.`account_id`,
+                  `t38`.`piece`,
+                  SUM(`t38`.`of_sessions`) AS `of_sessions`,
+                  SUM(`t38`.`of_session_seconds`) AS `of_session_seconds`,
+                  SUM(`t38`.`of_timed`) AS `of_timed`,
+                  BIT_OR(`t38`.`day_bit`) AS `days`,
+                  MAX(`t38`.`day`) AS `last_used`
+                FROM (
+                  SELECT
+                    `t37`.`account_id`,
+                    `t37`.`user_id`,
+                    `t37`.`occurred_at`,
+                    `t37`.`day`,
+                    `t37`.`began`,
+                    `t37`.`ended`,
+                    `t37`.`timed`,
+                    `t37`.`sessions`,
+                    `t37`.`session_seconds`,
+                    `t37`.`known_at`,
+                    `t37`.`mask` & 2 AS `mask`,
+                    `t37`.`day_bit`,
+                    `t37`.`piece`,
+                    `t37`.`sessions` AS `of_sessions`,
+                    `t37`.`session_seconds` AS `of_session_seconds`,
+                    `t37`.`timed` AS `of_timed`
+                  FROM (
+                    SELECT
+                      `t36`.`account_id`,
+                      `t36`.`user_id`,
+                      `t36`.`occurred_at`,
+                      `t36`.`day`,
+                      `t36`.`began`,
+                      `t36`.`ended`,
+                      `t36`.`timed`,
+                      `t36`.`sessions`,
+                      `t36`.`session_seconds`,
+                      `t36`.`known_at`,
+                      `t36`.`mask`,
+                      `t36`.`day_bit`,
+                      `t36`.`piece`
+                    FROM (
+                      SELECT
+                        `t29`.`account_id`,
+                        `t29`.`user_id`,
+                        `t29`.`occurred_at`,
+                        `t29`.`day`,
+                        `t29`.`known_day`,
+                        `t29`.`began`,
+                        `t29`.`ended`,
+                        `t29`.`timed`,
+                        `t29`.`sessions`,
+                        `t29`.`session_seconds`,
+                        `t29`.`known_at`,
+                        `t29`.`window_day`,
+                        SHIFTLEFT(
+                          (
+                            SHIFTRIGHT(`t29`.`mask`, CAST(`t29`.`unseen` * 5 AS INT))
+                          ),
+                          CAST(`t29`.`unseen` * 5 AS INT)
+                        ) AS `mask`,
+                        `t29`.`segment`,
+                        `t29`.`day_bit`,
+                        `t29`.`looks_until`,
+                        `t29`.`unseen`,
+                        (
+                          `t29`.`segment` * 100
+                        ) + `t29`.`unseen` AS `piece`
+                      FROM (
+                        SELECT
+                          `t26`.`account_id`,
+                          `t26`.`user_id`,
+                          `t26`.`occurred_at`,
+                          `t26`.`day`,
+                          `t26`.`known_day`,
+                          `t26`.`began`,
+                          `t26`.`ended`,
+                          `t26`.`timed`,
+                          `t26`.`sessions`,
+                          `t26`.`session_seconds`,
+                          `t26`.`known_at`,
+                          `t26`.`window_day`,
+                          `t26`.`mask`,
+                          `t26`.`segment`,
+                          `t26`.`day_bit`,
+                          `t26`.`looks_until`,
+                          IF(
+                            IF(
+                              `t26`.`known_day` > `t26`.`day`,
+                              CASE WHEN `t26`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                              0
+                            ) > `t26`.`looks_until`,
+                            IF(
+                              `t26`.`known_day` > `t26`.`day`,
+                              CASE WHEN `t26`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                              0
+                            ),
+                            0
+                          ) AS `unseen`
+                        FROM (
+                          SELECT
+                            `t23`.`account_id`,
+                            `t23`.`user_id`,
+                            `t23`.`occurred_at`,
+                            `t23`.`day`,
+                            `t23`.`known_day`,
+                            `t23`.`began`,
+                            `t23`.`ended`,
+                            `t23`.`timed`,
+                            `t23`.`sessions`,
+                            `t23`.`session_seconds`,
+                            `t23`.`known_at`,
+                            `t7`.`window_day`,
+                            `t7`.`mask`,
+                            `t7`.`segment`,
+                            `t7`.`day_bit`,
+                            `t7`.`looks_until`
+                          FROM (
+                            SELECT
+                              `t21`.`account_id`,
+                              `t21`.`user_id`,
+                              `t21`.`occurred_at`,
+                              CAST(`t21`.`occurred_at` AS DATE) AS `day`,
+                              CAST(`t21`.`occurred_at` AS DATE) AS `known_day`,
+                              `t21`.`began`,
+                              `t21`.`ended`,
+                              `t21`.`timed`,
+                              `t21`.`sessions`,
+                              `t21`.`session_seconds`,
+                              `t21`.`occurred_at` AS `known_at`
+                            FROM (
+                              SELECT
+                                `t20`.`account_id`,
+                                `t20`.`user_id`,
+                                `t20`.`occurred_at`,
+                                `t20`.`day`,
+                                `t20`.`known_day`,
+                                `t20`.`began`,
+                                `t20`.`ended`,
+                                `t20`.`timed`,
+                                `t20`.`sessions`,
+                                `t20`.`session_seconds`
+                              FROM (
+                                SELECT
+                                  `t17`.`account_id`,
+                                  `t17`.`user_id`,
+                                  `t17`.`occurred_at`,
+                                  `t17`.`day`,
+                                  `t17`.`known_day`,
+                                  `t17`.`began`,
+                                  `t17`.`ended`,
+                                  `t17`.`timed`,
+                                  `t17`.`busy_until`,
+                                  IF(
+                                    (
+                                      `t17`.`busy_until` IS NULL
+                                    )
+                                    OR (
+                                      (
+                                        `t17`.`began` - `t17`.`busy_until`
+                                      ) >= 1800
+                                    ),
+                                    1.0,
+                                    0.0
+                                  ) AS `sessions`,
+                                  CAST(CASE
+                                    WHEN (
+                                      `t17`.`busy_until` IS NULL
+                                    )
+                                    OR (
+                                      (
+                                        `t17`.`began` - `t17`.`busy_until`
+                                      ) >= 1800
+                                    )
+                                    THEN `t17`.`ended` - `t17`.`began`
+                                    WHEN (
+                                      `t17`.`ended` - `t17`.`busy_until`
+                                    ) > 0
+                                    THEN `t17`.`ended` - `t17`.`busy_until`
+                                    ELSE 0
+                                  END AS DOUBLE) AS `session_seconds`
+                                FROM (
+                                  SELECT
+                                    `t14`.`account_id`,
+                                    `t14`.`user_id`,
+                                    `t14`.`occurred_at`,
+                                    `t14`.`day`,
+                                    `t14`.`known_day`,
+                                    `t14`.`began`,
+                                    `t14`.`ended`,
+                                    `t14`.`timed`,
+                                    MAX(`t14`.`ended`) OVER (
+                                      PARTITION BY `t14`.`account_id`, `t14`.`user_id`
+                                      ORDER BY `t14`.`began` ASC NULLS LAST
+                                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                                    ) AS `busy_until`
+                                  FROM (
+                                    SELECT
+                                      `t13`.`account_id`,
+                                      `t13`.`user_id`,
+                                      `t13`.`occurred_at`,
+                                      `t13`.`day`,
+                                      `t13`.`known_day`,
+                                      `t13`.`began`,
+                                      `t13`.`ended`,
+                                      `t13`.`timed`
+                                    FROM (
+                                      SELECT
+                                        `t1`.`account_id`,
+                                        `t1`.`user_id`,
+                                        `t1`.`occurred_at`,
+                                        CAST(`t1`.`occurred_at` AS DATE) AS `day`,
+                                        CAST(`t1`.`known_at` AS DATE) AS `known_day`,
+                                        CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) AS `began`,
+                                        CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) + CASE
+                                          WHEN CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT) < 0
+                                          THEN 0
+                                          WHEN CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT) > 43200
+                                          THEN 43200
+                                          ELSE CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT)
+                                        END AS `ended`,
+                                        IF(
+                                          (
+                                            CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) % 86400
+                                          ) <> 0,
+                                          1.0,
+                                          0.0
+                                        ) AS `timed`
+                                      FROM `usage` AS `t1`
+                                      WHERE
+                                        `t1`.`user_id` IS NOT NULL
+                                    ) AS `t13`
+                                    LEFT SEMI JOIN `constants_1` AS `t8`
+                                      ON `t13`.`day` = `t8`.`day`
+                                  ) AS `t14`
+                                ) AS `t17`
+                              ) AS `t20`
+                            ) AS `t21`
+                          ) AS `t23`
+                          INNER JOIN `constants_2` AS `t7`
+                            ON `t23`.`day` = `t7`.`window_day`
+                        ) AS `t26`
+                      ) AS `t29`
+                      WHERE
+                        (
+                          SHIFTLEFT(
+                            (
+                              SHIFTRIGHT(`t29`.`mask`, CAST(`t29`.`unseen` * 5 AS INT))
+                            ),
+                            CAST(`t29`.`unseen` * 5 AS INT)
+                          )
+                        ) <> 0
+                    ) AS `t36`
+                  ) AS `t37`
+                  WHERE
+                    (
+                      `t37`.`mask` & 2
+                    ) <> 0
+                ) AS `t38`
+                GROUP BY
+                  1,
+                  2
+              ) AS `t39`
+            ) AS `t41`
+            INNER JOIN `constants_3` AS `t5`
+              ON `t41`.`piece` = `t5`.`piece`
+          ) AS `t42`
+          GROUP BY
+            1,
+            2
+        ) AS `t43`
+      ) AS `t44`
+      UNION ALL
+      SELECT
+        *
+      FROM (
+        SELECT
+          `t33`.`account_id`,
+          `t33`.`as_of`,
+          `t33`.`sessions`,
+          `t33`.`session_seconds`,
+          `t33`.`timed`
+        FROM (
+          SELECT
+            `t31`.`account_id`,
+            `t31`.`user_id`,
+            `t31`.`occurred_at`,
+            `t31`.`day`,
+            `t31`.`known_day`,
+            `t31`.`began`,
+            `t31`.`ended`,
+            `t31`.`timed`,
+            `t31`.`as_of`,
+            `t31`.`age_days`,
+            `t31`.`sessions`,
+            `t31`.`session_seconds`
+          FROM (
+            SELECT
+              `t28`.`account_id`,
+              `t28`.`user_id`,
+              `t28`.`occurred_at`,
+              `t28`.`day`,
+              `t28`.`known_day`,
+              `t28`.`began`,
+              `t28`.`ended`,
+              `t28`.`timed`,
+              `t28`.`as_of`,
+              `t28`.`age_days`,
+              `t28`.`busy_until`,
+              IF(
+                (
+                  `t28`.`busy_until` IS NULL
+                )
+                OR (
+                  (
+                    `t28`.`began` - `t28`.`busy_until`
+                  ) >= 1800
+                ),
+                1.0,
+                0.0
+              ) AS `sessions`,
+              CAST(CASE
+                WHEN (
+                  `t28`.`busy_until` IS NULL
+                )
+                OR (
+                  (
+                    `t28`.`began` - `t28`.`busy_until`
+                  ) >= 1800
+                )
+                THEN `t28`.`ended` - `t28`.`began`
+                WHEN (
+                  `t28`.`ended` - `t28`.`busy_until`
+                ) > 0
+                THEN `t28`.`ended` - `t28`.`busy_until`
+                ELSE 0
+              END AS DOUBLE) AS `session_seconds`
+            FROM (
+              SELECT
+                `t25`.`account_id`,
+                `t25`.`user_id`,
+                `t25`.`occurred_at`,
+                `t25`.`day`,
+                `t25`.`known_day`,
+                `t25`.`began`,
+                `t25`.`ended`,
+                `t25`.`timed`,
+                `t25`.`as_of`,
+                `t25`.`age_days`,
+                MAX(`t25`.`ended`) OVER (
+                  PARTITION BY `t25`.`account_id`, `t25`.`user_id`, `t25`.`as_of`
+                  ORDER BY `t25`.`began` ASC NULLS LAST
+                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ) AS `busy_until`
+              FROM (
+                SELECT
+                  `t19`.`account_id`,
+                  `t19`.`user_id`,
+                  `t19`.`occurred_at`,
+                  `t19`.`day`,
+                  `t19`.`known_day`,
+                  `t19`.`began`,
+                  `t19`.`ended`,
+                  `t19`.`timed`,
+                  `t19`.`as_of`,
+                  CAST(FLOOR(
+                    TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`as_of` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                  ) AS BIGINT) - CAST(FLOOR(
+                    TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`day` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                  ) AS BIGINT) AS `age_days`
+                FROM `t18` AS `t19`
+                WHERE
+                  (
+                    CAST(FLOOR(
+                      TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`as_of` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                    ) AS BIGINT) - CAST(FLOOR(
+                      TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`day` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                    ) AS BIGINT)
+                  ) > 0
+                  AND (
+                    CAST(FLOOR(
+                      TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`as_of` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                    ) AS BIGINT) - CAST(FLOOR(
+                      TRY_DIVIDE(UNIX_TIMESTAMP(CAST(CAST(`t19`.`day` AS TIMESTAMP) AS TIMESTAMP)), 86400)
+                    ) AS BIGINT)
+                  ) <= 29
+                  AND `t19`.`known_day` < `t19`.`as_of`
+              ) AS `t25`
+            ) AS `t28`
+          ) AS `t31`
+        ) AS `t33`
+        WHERE
+          `t33`.`age_days` <= 28
+      ) AS `t35`
+    ) AS `t45`
+  ) AS `t46`
+  GROUP BY
+    1,
+    2
+) AS `t47`;
+
+-- days of use by week
+SELECT
+  `t21`.`account_id`,
+  `t21`.`as_of`,
+  SUM(CAST(`t21`.`days` > 0 AS BIGINT)) AS `active_weeks`,
+  SUM(`t21`.`days`) AS `week_days`,
+  SUM(`t21`.`days` * `t21`.`days`) AS `week_squares`
+FROM (
+  SELECT
+    `t20`.`account_id`,
+    `t20`.`as_of`,
+    `t20`.`week`,
+    SUM(
+      (
+        (
+          (
+            (
+              (
+                (
+                  (
+                    (
+                      (
+                        (
+                          (
+                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                          ) + (
+                            (
+                              SHIFTRIGHT((
+                                `t20`.`days` & `t20`.`of_week`
+                              ), 1)
+                            ) & 6148914691236517205
+                          )
+                        ) & 3689348814741910323
+                      ) + (
+                        (
+                          SHIFTRIGHT(
+                            (
+                              (
+                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                              ) + (
+                                (
+                                  SHIFTRIGHT((
+                                    `t20`.`days` & `t20`.`of_week`
+                                  ), 1)
+                                ) & 6148914691236517205
+                              )
+                            ),
+                            2
+                          )
+                        ) & 3689348814741910323
+                      )
+                    ) & 1085102592571150095
+                  ) + (
+                    (
+                      SHIFTRIGHT(
+                        (
+                          (
+                            (
+                              (
+                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                              ) + (
+                                (
+                                  SHIFTRIGHT((
+                                    `t20`.`days` & `t20`.`of_week`
+                                  ), 1)
+                                ) & 6148914691236517205
+                              )
+                            ) & 3689348814741910323
+                          ) + (
+                            (
+                              SHIFTRIGHT(
+                                (
+                                  (
+                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT((
+                                        `t20`.`days` & `t20`.`of_week`
+                                      ), 1)
+                                    ) & 6148914691236517205
+                                  )
+                                ),
+                                2
+                              )
+                            ) & 3689348814741910323
+                          )
+                        ),
+                        4
+                      )
+                    ) & 1085102592571150095
+                  )
+                ) & 71777214294589695
+              ) + (
+                (
+                  SHIFTRIGHT(
+                    (
+                      (
+                        (
+                          (
+                            (
+                              (
+                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                              ) + (
+                                (
+                                  SHIFTRIGHT((
+                                    `t20`.`days` & `t20`.`of_week`
+                                  ), 1)
+                                ) & 6148914691236517205
+                              )
+                            ) & 3689348814741910323
+                          ) + (
+                            (
+                              SHIFTRIGHT(
+                                (
+                                  (
+                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT((
+                                        `t20`.`days` & `t20`.`of_week`
+                                      ), 1)
+                                    ) & 6148914691236517205
+                                  )
+                                ),
+                                2
+                              )
+                            ) & 3689348814741910323
+                          )
+                        ) & 1085102592571150095
+                      ) + (
+                        (
+                          SHIFTRIGHT(
+                            (
+                              (
+                                (
+                                  (
+                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT((
+                                        `t20`.`days` & `t20`.`of_week`
+                                      ), 1)
+                                    ) & 6148914691236517205
+                                  )
+                                ) & 3689348814741910323
+                              ) + (
+                                (
+                                  SHIFTRIGHT(
+                                    (
+                                      (
+                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT((
+                                            `t20`.`days` & `t20`.`of_week`
+                                          ), 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ),
+                                    2
+                                  )
+                                ) & 3689348814741910323
+                              )
+                            ),
+                            4
+                          )
+                        ) & 1085102592571150095
+                      )
+                    ),
+                    8
+                  )
+                ) & 71777214294589695
+              )
+            ) & 281470681808895
+          ) + (
+            (
+              SHIFTRIGHT(
+                (
+                  (
+                    (
+                      (
+                        (
+                          (
+                            (
+                              (
+                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                              ) + (
+                                (
+                                  SHIFTRIGHT((
+                                    `t20`.`days` & `t20`.`of_week`
+                                  ), 1)
+                                ) & 6148914691236517205
+                              )
+                            ) & 3689348814741910323
+                          ) + (
+                            (
+                              SHIFTRIGHT(
+                                (
+                                  (
+                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT((
+                                        `t20`.`days` & `t20`.`of_week`
+                                      ), 1)
+                                    ) & 6148914691236517205
+                                  )
+                                ),
+                                2
+                              )
+                            ) & 3689348814741910323
+                          )
+                        ) & 1085102592571150095
+                      ) + (
+                        (
+                          SHIFTRIGHT(
+                            (
+                              (
+                                (
+                                  (
+                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT((
+                                        `t20`.`days` & `t20`.`of_week`
+                                      ), 1)
+                                    ) & 6148914691236517205
+                                  )
+                                ) & 3689348814741910323
+                              ) + (
+                                (
+                                  SHIFTRIGHT(
+                                    (
+                                      (
+                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT((
+                                            `t20`.`days` & `t20`.`of_week`
+                                          ), 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ),
+                                    2
+                                  )
+                                ) & 3689348814741910323
+                              )
+                            ),
+                            4
+                          )
+                        ) & 1085102592571150095
+                      )
+                    ) & 71777214294589695
+                  ) + (
+                    (
+                      SHIFTRIGHT(
+                        (
+                          (
+                            (
+                              (
+                                (
+                                  (
+                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT((
+                                        `t20`.`days` & `t20`.`of_week`
+                                      ), 1)
+                                    ) & 6148914691236517205
+                                  )
+                                ) & 3689348814741910323
+                              ) + (
+                                (
+                                  SHIFTRIGHT(
+                                    (
+                                      (
+                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT((
+                                            `t20`.`days` & `t20`.`of_week`
+                                          ), 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ),
+                                    2
+                                  )
+                                ) & 3689348814741910323
+                              )
+                            ) & 1085102592571150095
+                          ) + (
+                            (
+                              SHIFTRIGHT(
+                                (
+                                  (
+                                    (
+                                      (
+                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT((
+                                            `t20`.`days` & `t20`.`of_week`
+                                          ), 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ) & 3689348814741910323
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT(
+                                        (
+                                          (
+                                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT((
+                                                `t20`.`days` & `t20`.`of_week`
+                                              ), 1)
+                                            ) & 6148914691236517205
+                                          )
+                                        ),
+                                        2
+                                      )
+                                    ) & 3689348814741910323
+                                  )
+                                ),
+                                4
+                              )
+                            ) & 1085102592571150095
+                          )
+                        ),
+                        8
+                      )
+                    ) & 71777214294589695
+                  )
+                ),
+                16
+              )
+            ) & 281470681808895
+          )
+        ) & 4294967295
+      ) + (
+        (
+          SHIFTRIGHT(
+            (
+              (
+                (
+                  (
+                    (
+                      (
+                        (
+                          (
+                            (
+                              (
+                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                              ) + (
+                                (
+                                  SHIFTRIGHT((
+                                    `t20`.`days` & `t20`.`of_week`
+                                  ), 1)
+                                ) & 6148914691236517205
+                              )
+                            ) & 3689348814741910323
+                          ) + (
+                            (
+                              SHIFTRIGHT(
+                                (
+                                  (
+                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT((
+                                        `t20`.`days` & `t20`.`of_week`
+                                      ), 1)
+                                    ) & 6148914691236517205
+                                  )
+                                ),
+                                2
+                              )
+                            ) & 3689348814741910323
+                          )
+                        ) & 1085102592571150095
+                      ) + (
+                        (
+                          SHIFTRIGHT(
+                            (
+                              (
+                                (
+                                  (
+                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT((
+                                        `t20`.`days` & `t20`.`of_week`
+                                      ), 1)
+                                    ) & 6148914691236517205
+                                  )
+                                ) & 3689348814741910323
+                              ) + (
+                                (
+                                  SHIFTRIGHT(
+                                    (
+                                      (
+                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT((
+                                            `t20`.`days` & `t20`.`of_week`
+                                          ), 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ),
+                                    2
+                                  )
+                                ) & 3689348814741910323
+                              )
+                            ),
+                            4
+                          )
+                        ) & 1085102592571150095
+                      )
+                    ) & 71777214294589695
+                  ) + (
+                    (
+                      SHIFTRIGHT(
+                        (
+                          (
+                            (
+                              (
+                                (
+                                  (
+                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT((
+                                        `t20`.`days` & `t20`.`of_week`
+                                      ), 1)
+                                    ) & 6148914691236517205
+                                  )
+                                ) & 3689348814741910323
+                              ) + (
+                                (
+                                  SHIFTRIGHT(
+                                    (
+                                      (
+                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT((
+                                            `t20`.`days` & `t20`.`of_week`
+                                          ), 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ),
+                                    2
+                                  )
+                                ) & 3689348814741910323
+                              )
+                            ) & 1085102592571150095
+                          ) + (
+                            (
+                              SHIFTRIGHT(
+                                (
+                                  (
+                                    (
+                                      (
+                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT((
+                                            `t20`.`days` & `t20`.`of_week`
+                                          ), 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ) & 3689348814741910323
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT(
+                                        (
+                                          (
+                                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT((
+                                                `t20`.`days` & `t20`.`of_week`
+                                              ), 1)
+                                            ) & 6148914691236517205
+                                          )
+                                        ),
+                                        2
+                                      )
+                                    ) & 3689348814741910323
+                                  )
+                                ),
+                                4
+                              )
+                            ) & 1085102592571150095
+                          )
+                        ),
+                        8
+                      )
+                    ) & 71777214294589695
+                  )
+                ) & 281470681808895
+              ) + (
+                (
+                  SHIFTRIGHT(
+                    (
+                      (
+                        (
+                          (
+                            (
+                              (
+                                (
+                                  (
+                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT((
+                                        `t20`.`days` & `t20`.`of_week`
+                                      ), 1)
+                                    ) & 6148914691236517205
+                                  )
+                                ) & 3689348814741910323
+                              ) + (
+                                (
+                                  SHIFTRIGHT(
+                                    (
+                                      (
+                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT((
+                                            `t20`.`days` & `t20`.`of_week`
+                                          ), 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ),
+                                    2
+                                  )
+                                ) & 3689348814741910323
+                              )
+                            ) & 1085102592571150095
+                          ) + (
+                            (
+                              SHIFTRIGHT(
+                                (
+                                  (
+                                    (
+                                      (
+                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT((
+                                            `t20`.`days` & `t20`.`of_week`
+                                          ), 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ) & 3689348814741910323
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT(
+                                        (
+                                          (
+                                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT((
+                                                `t20`.`days` & `t20`.`of_week`
+                                              ), 1)
+                                            ) & 6148914691236517205
+                                          )
+                                        ),
+                                        2
+                                      )
+                                    ) & 3689348814741910323
+                                  )
+                                ),
+                                4
+                              )
+                            ) & 1085102592571150095
+                          )
+                        ) & 71777214294589695
+                      ) + (
+                        (
+                          SHIFTRIGHT(
+                            (
+                              (
+                                (
+                                  (
+                                    (
+                                      (
+                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT((
+                                            `t20`.`days` & `t20`.`of_week`
+                                          ), 1)
+                                        ) & 6148914691236517205
+                                      )
+                                    ) & 3689348814741910323
+                                  ) + (
+                                    (
+                                      SHIFTRIGHT(
+                                        (
+                                          (
+                                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT((
+                                                `t20`.`days` & `t20`.`of_week`
+                                              ), 1)
+                                            ) & 6148914691236517205
+                                          )
+                                        ),
+                                        2
+                                      )
+                                    ) & 3689348814741910323
+                                  )
+                                ) & 1085102592571150095
+                              ) + (
+                                (
+                                  SHIFTRIGHT(
+                                    (
+                                      (
+                                        (
+                                          (
+                                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                          ) + (
+                                            (
+                                              SHIFTRIGHT((
+                                                `t20`.`days` & `t20`.`of_week`
+                                              ), 1)
+                                            ) & 6148914691236517205
+                                          )
+                                        ) & 3689348814741910323
+                                      ) + (
+                                        (
+                                          SHIFTRIGHT(
+                                            (
+                                              (
+                                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                              ) + (
+                                                (
+                                                  SHIFTRIGHT((
+                                                    `t20`.`days` & `t20`.`of_week`
+                                                  ), 1)
+                                                ) & 6148914691236517205
+                                              )
+                                            ),
+                                            2
+                                          )
+                                        ) & 3689348814741910323
+                                      )
+                                    ),
+                                    4
+                                  )
+                                ) & 1085102592571150095
+                              )
+                            ),
+                            8
+                          )
+                        ) & 71777214294589695
+                      )
+                    ),
+                    16
+                  )
+                ) & 281470681808895
+              )
+            ),
+            32
+          )
+        ) & 4294967295
+      )
+    ) AS `days`
+  FROM (
+    SELECT
+      `t19`.`account_id`,
+      `t19`.`as_of`,
+      `t19`.`segment`,
+      `t19`.`days`,
+      `t4`.`week`,
+      `t4`.`of_week`
+    FROM (
+      SELECT
+        `t17`.`account_id`,
+        `t17`.`as_of`,
+        `t17`.`segment`,
+        BIT_OR(`t17`.`days`) AS `days`
+      FROM (
+        SELECT
+          `t16`.`account_id`,
+          `t16`.`piece`,
+          `t16`.`days`,
+          `t16`.`as_of`,
+          `t16`.`word`,
+          `t16`.`piece` - (
+            `t16`.`piece` % 100
+          ) AS `segment`
+        FROM (
+          SELECT
+            `t15`.`account_id`,
+            `t15`.`piece`,
+            `t15`.`days`,
+            `t5`.`as_of`,
+            `t5`.`word`
+          FROM (
+            SELECT
+              `t13`.`account_id`,
+              `t13`.`piece`,
+              BIT_OR(`t13`.`day_bit`) AS `days`
+            FROM (
+              SELECT
+                `t12`.`account_id`,
+                `t12`.`user_id`,
+                `t12`.`feature`,
+                `t12`.`occurred_at`,
+                `t12`.`quantity`,
+                `t12`.`duration_s`,
+                `t12`.`active_users`,
+                `t12`.`known_at`,
+                `t12`.`day`,
+                `t12`.`mask` & 8 AS `mask`,
+                `t12`.`day_bit`,
+                `t12`.`piece`
+              FROM (
+                SELECT
+                  `t11`.`account_id`,
+                  `t11`.`user_id`,
+                  `t11`.`feature`,
+                  `t11`.`occurred_at`,
+                  `t11`.`quantity`,
+                  `t11`.`duration_s`,
+                  `t11`.`active_users`,
+                  `t11`.`known_at`,
+                  `t11`.`day`,
+                  `t11`.`mask`,
+                  `t11`.`day_bit`,
+                  `t11`.`piece`
+                FROM (
+                  SELECT
+                    `t10`.`account_id`,
+                    `t10`.`user_id`,
+                    `t10`.`feature`,
+                    `t10`.`occurred_at`,
+                    `t10`.`quantity`,
+                    `t10`.`duration_s`,
+                    `t10`.`active_users`,
+                    `t10`.`known_at`,
+                    `t10`.`day`,
+                    `t10`.`known_day`,
+                    `t10`.`window_day`,
+                    SHIFTLEFT(
+                      (
+                        SHIFTRIGHT(`t10`.`mask`, CAST(`t10`.`unseen` * 5 AS INT))
+                      ),
+                      CAST(`t10`.`unseen` * 5 AS INT)
+                    ) AS `mask`,
+                    `t10`.`segment`,
+                    `t10`.`day_bit`,
+                    `t10`.`looks_until`,
+                    `t10`.`unseen`,
+                    (
+                      `t10`.`segment` * 100
+                    ) + `t10`.`unseen` AS `piece`
+                  FROM (
+                    SELECT
+                      `t9`.`account_id`,
+                      `t9`.`user_id`,
+                      `t9`.`feature`,
+                      `t9`.`occurred_at`,
+                      `t9`.`quantity`,
+                      `t9`.`duration_s`,
+                      `t9`.`active_users`,
+                      `t9`.`known_at`,
+                      `t9`.`day`,
+                      `t9`.`known_day`,
+                      `t9`.`window_day`,
+                      `t9`.`mask`,
+                      `t9`.`segment`,
+                      `t9`.`day_bit`,
+                      `t9`.`looks_until`,
+                      IF(
+                        IF(
+                          `t9`.`known_day` > `t9`.`day`,
+                          CASE WHEN `t9`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                          0
+                        ) > `t9`.`looks_until`,
+                        IF(
+                          `t9`.`known_day` > `t9`.`day`,
+                          CASE WHEN `t9`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                          0
+                        ),
+                        0
+                      ) AS `unseen`
+                    FROM (
+                      SELECT
+                        `t8`.`account_id`,
+                        `t8`.`user_id`,
+                        `t8`.`feature`,
+                        `t8`.`occurred_at`,
+                        `t8`.`quantity`,
+                        `t8`.`duration_s`,
+                        `t8`.`active_users`,
+                        `t8`.`known_at`,
+                        `t8`.`day`,
+                        `t8`.`known_day`,
+                        `t6`.`window_day`,
+                        `t6`.`mask`,
+                        `t6`.`segment`,
+                        `t6`.`day_bit`,
+                        `t6`.`looks_until`
+                      FROM (
+                        SELECT
+                          `t2`.`account_id`,
+                          `t2`.`user_id`,
+                          `t2`.`feature`,
+                          `t2`.`occurred_at`,
+                          `t2`.`quantity`,
+                          `t2`.`duration_s`,
+                          `t2`.`active_users`,
+                          `t2`.`known_at`,
+                          CAST(`t2`.`occurred_at` AS DATE) AS `day`,
+                          CAST(`t2`.`known_at` AS DATE) AS `known_day`
+                        FROM `usage` AS `t2`
+                      ) AS `t8`
+                      INNER JOIN `constants_0` AS `t6`
+                        ON `t8`.`day` = `t6`.`window_day`
+                    ) AS `t9`
+                  ) AS `t10`
+                  WHERE
+                    (
+                      SHIFTLEFT(
+                        (
+                          SHIFTRIGHT(`t10`.`mask`, CAST(`t10`.`unseen` * 5 AS INT))
+                        ),
+                        CAST(`t10`.`unseen` * 5 AS INT)
+                      )
+                    ) <> 0
+                ) AS `t11`
+              ) AS `t12`
+              WHERE
+                (
+                  `t12`.`mask` & 8
+                ) <> 0
+            ) AS `t13`
+            GROUP BY
+              1,
+              2
+          ) AS `t15`
+          INNER JOIN `constants_1` AS `t5`
+            ON `t15`.`piece` = `t5`.`piece`
+        ) AS `t16`
+      ) AS `t17`
+      GROUP BY
+        1,
+        2,
+        3
+    ) AS `t19`
+    INNER JOIN `constants_2` AS `t4`
+      ON `t19`.`segment` = `t4`.`segment` AND `t19`.`as_of` = `t4`.`as_of`
+  ) AS `t20`
+  GROUP BY
+    1,
+    2,
+    3
+) AS `t21`
+GROUP BY
+  1,
+  2;
+
 -- the last of several
 SELECT
   `t12`.`account_id`,
