@@ -21,6 +21,7 @@ from scipy.special import expit
 
 from features.errors import TenureError, did_you_mean
 from features.metric import Metric
+from training.bags import side_by_side
 from training.calibration import Calibration, logistic, steepness
 from training.contributions import Forest
 from training.encoding import Feature, encode, learn_features
@@ -48,8 +49,11 @@ DEFAULT_SHAPE: Mapping[str, Any] = MappingProxyType({})
 ONE_THREAD = 2_000_000
 """Numbers in a matrix below which a second thread costs more than it brings. Results are equal."""
 
-MANY = 5000
-"""Rows from which reading the bags' trees into tables costs less than it saves."""
+FEW = 16
+"""Rows up to which all refits are asked in one call."""
+
+MANY = 10_000
+"""Rows from which reading the refits' trees into tables costs less than it saves."""
 
 PATIENCE = 50
 """Trees without gain on later rows before growing stops."""
@@ -304,16 +308,8 @@ class ChurnModel:
         point = self.calibration.probability(
             _predict(self.booster, X) if scores is None else scores
         )
-        tabled = self._bag_forests if len(X) >= MANY else (None,) * len(self.bags)
-        bagged = self.calibration.probability(
-            np.array(
-                [
-                    forest.scores(X) if forest else _predict(bag, X)
-                    for bag, forest in zip(self.bags, tabled, strict=True)
-                ]
-            )
-        )
-        low, high = np.quantile(bagged, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=0)
+        bagged = self.calibration.probability(self._bag_scores(X))
+        low, high = np.quantile(bagged, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=1)
         return np.minimum(low, point), np.maximum(high, point)
 
     def _shap(
@@ -328,9 +324,28 @@ class ChurnModel:
     def _forest(self) -> Forest | None:
         return _forest(self.booster)
 
+    def _bag_scores(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds from each refit, shape (n, bags): equal to the bit however many rows there are.
+
+        One row costs a call rather than its trees, so that all refits are asked in one; many rows
+        cost their trees, which are best asked one refit after the other, and most quickly as
+        tables once these are made.
+        """
+        if len(X) <= FEW:
+            return _predict(self._joined_bags, X).reshape(len(X), len(self.bags))
+        tabled = self._bag_forests if len(X) >= MANY else (None,) * len(self.bags)
+        pairs = zip(self.bags, tabled, strict=True)
+        return np.array([f.scores(X) if f else _predict(bag, X) for bag, f in pairs]).T
+
+    @cached_property
+    def _joined_bags(self) -> lgb.Booster:
+        return side_by_side(self.bags)
+
     @cached_property
     def _bag_forests(self) -> tuple[Forest | None, ...]:
-        return tuple(map(_forest, self.bags))
+        return tuple(
+            forest if forest and forest.quick else None for forest in map(_forest, self.bags)
+        )
 
     def encode(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Turn a feature table into the matrix that the trees read, shape (n, p).

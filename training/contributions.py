@@ -3,8 +3,9 @@
 What a leaf gives to a feature depends on nothing but which features of the leaf's path the row
 follows: a pattern of a few bits. So the SHAP values of every pattern are computed once, when a
 model is loaded, and summed over groups of neighbouring leaves, which together ask few enough
-questions for one table. A row then costs its answers, one code and one look-up per group. The
-values equal those of LightGBM's `pred_contrib` up to rounding; docs/benchmarks.md has the speed.
+questions for one table. A row then costs its answers, one code and one look-up per group. Of a
+path too long for a table, the patterns of the rows at hand are computed. The values equal those of
+LightGBM's `pred_contrib` up to rounding; docs/benchmarks.md has the speed.
 
 Scores are equal to `Booster.predict(raw_score=True)` to the bit, and neither scores nor
 contributions depend on how many rows are asked for together.
@@ -20,7 +21,7 @@ Trees to Boolean Logic (arXiv 2511.09376): tables per leaf and pattern.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple, Self
 
 import lightgbm as lgb
@@ -28,13 +29,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import trees
-from training.trees import Answer, Column, Floats, Leaf, Reading, Test, UnreadError
+from training.trees import Answer, Column, Floats, Leaf, Reading, Test
 
 BITS = 8
 """Questions per group of leaves: a table has 2^8 columns, which a core's nearest cache holds."""
 
-MOST_BITS = 12
-"""Features on one leaf's path above which its table would be too large."""
+MOST_BITS = 10
+"""Features on one leaf's path above which its table, 2^10 columns, would be too large."""
 
 CHUNK = 8192
 """Rows that go through the forest together."""
@@ -57,9 +58,20 @@ class Group:
     leaves: tuple[Leaf, ...]
     bits: tuple[tuple[Answer, ...], ...]
 
+    @property
+    def long(self) -> bool:
+        """Whether it is one leaf, too long for a table: its code is then the leaf's pattern."""
+        return len(self.bits) > MOST_BITS
+
+    def scores(self, code: NDArray[np.intp]) -> Floats:
+        """Value of the leaf that rows of a code reach, 0 where it is another group's; as `code`."""
+        if self.long:
+            return np.where(code == 2 ** len(self.bits) - 1, self.leaves[0].value, 0.0)
+        return self.reached.take(code, mode="wrap")
+
     @cached_property
     def reached(self) -> Floats:
-        """Value of the leaf that each code reaches, 0 where it is another group's; (2^B,)."""
+        """`scores` of every code, shape (2^B,)."""
         values = np.zeros(2 ** len(self.bits))
         for leaf in self.leaves:
             values[self.passed(leaf) == 2 ** len(leaf.cover) - 1] = leaf.value
@@ -73,8 +85,20 @@ class Group:
             passed |= _passes(codes, self.bits, tuple(answers)) << place
         return passed
 
-    def shap(self, tables: Mapping[int, Floats]) -> tuple[list[int], Floats]:
-        """Features that the group moves, and their SHAP values by code, shape (F, 2^B)."""
+    def shap(self, code: NDArray[np.intp], table: Floats) -> Iterator[Floats]:
+        """SHAP values of n rows, shape (n,) for each feature of its `tabled`."""
+        if not self.long:
+            return (values.take(code, mode="wrap") for values in table)
+        patterns, place = np.unique(code, return_inverse=True)
+        return iter(_shap(*_alike(self.leaves), patterns)[0][:, place])
+
+    def tabled(self, tables: Mapping[int, Floats]) -> tuple[list[int], Floats]:
+        """Features that the group moves, and their SHAP values by code, shape (F, 2^B).
+
+        Of a long path all its features, and no values.
+        """
+        if self.long:
+            return list(self.leaves[0].cover), np.empty((len(self.bits), 0))
         features = sorted({feature for leaf in self.leaves for feature in leaf.cover})
         values = np.zeros((len(features), 2 ** len(self.bits)))
         for leaf in self.leaves:
@@ -94,11 +118,14 @@ class Forest:
         Number of features p.
     base : float
         Mean score of the training rows, from which the contributions start.
+    trees : int
+        Number of trees.
     groups : tuple of Group
     """
 
     width: int
     base: float
+    trees: int
     groups: tuple[Group, ...]
 
     @classmethod
@@ -108,23 +135,24 @@ class Forest:
         Raises
         ------
         UnreadError
-            For linear leaves, several outputs, zero as missing, and paths of more than `MOST_BITS`
-            features.
+            For linear leaves, several outputs, and zero as missing.
         """
         told = trees.read(booster.model_to_string())
         groups = [group for tree in told for group in _groups(list(trees.leaves(tree)))]
-        longest = max(len(leaf.cover) for group in groups for leaf in group.leaves)
-        if longest > MOST_BITS:
-            raise UnreadError(f"a path of {longest} features")
-        return cls(booster.num_feature(), sum(map(trees.mean, told)), tuple(groups))
+        return cls(booster.num_feature(), sum(map(trees.mean, told)), len(told), tuple(groups))
+
+    @property
+    def quick(self) -> bool:
+        """Whether `scores` outruns LightGBM: where trees are so small that few groups make one."""
+        return len(self.groups) <= 4 * self.trees
 
     def scores(self, X: Floats) -> Floats:
         """Log-odds of n rows, shape (n,), as `Booster.predict(raw_score=True)` gives them."""
         scores = np.zeros(len(X))
         for start in range(0, len(X), CHUNK):
             rows = slice(start, start + CHUNK)
-            for group, place in zip(self.groups, self._codes(X[rows]), strict=True):
-                scores[rows] += group.reached.take(place, mode="wrap")
+            for group, code in zip(self.groups, self._codes(X[rows]), strict=True):
+                scores[rows] += group.scores(code)
         return scores
 
     def explain(self, X: Floats) -> tuple[Floats, Floats]:
@@ -147,10 +175,10 @@ class Forest:
         for start in range(0, len(X), CHUNK):
             rows = slice(start, start + CHUNK)
             codes = self._codes(X[rows])
-            for group, (features, shap), place in zip(self.groups, self._shap, codes, strict=True):
-                scores[rows] += group.reached.take(place, mode="wrap")
-                for feature, values in zip(features, shap, strict=True):
-                    contributions[feature, rows] += values.take(place, mode="wrap")
+            for group, (features, table), code in zip(self.groups, self._shap, codes, strict=True):
+                scores[rows] += group.scores(code)
+                for feature, values in zip(features, group.shap(code, table), strict=True):
+                    contributions[feature, rows] += values
         return scores, contributions.T
 
     def _codes(self, X: Floats) -> Iterator[NDArray[np.intp]]:
@@ -173,16 +201,19 @@ class Forest:
             bits = np.logical_and.reduceat(given, flat.first_of_bit)
             codes = np.add.reduceat(np.where(bits, flat.weight, 0), flat.first_of_group)
             # bincount and cumsum add one after the other, as the loop over groups does
-            scores[row] = np.cumsum(flat.reached[flat.group_offset + codes])[-1]
-            values = flat.table[flat.slot_offset + codes[flat.slot_group]]
+            reached = np.where(flat.full, codes == flat.full, codes)
+            scores[row] = np.cumsum(flat.reached[flat.group_offset + reached])[-1]
+            values = flat.table.take(flat.slot_offset + codes[flat.slot_group], mode="clip")
+            for own, slots, long in flat.long:
+                values[slots] = _shap(*long, codes[own][:, None])[:, :, 0]
             contributions[row] = np.bincount(flat.slot_feature, values, self.width)
         return scores, contributions
 
     @cached_property
     def _shap(self) -> list[tuple[list[int], Floats]]:
         """By group: features, and their SHAP values by code."""
-        tables = _tables([leaf for group in self.groups for leaf in group.leaves])
-        return [group.shap(tables) for group in self.groups]
+        tables = _tables([leaf for group in self.groups if not group.long for leaf in group.leaves])
+        return [group.tabled(tables) for group in self.groups]
 
     @cached_property
     def _columns(self) -> dict[Column, int]:
@@ -224,7 +255,11 @@ def _given(
 
 
 class _Flat(NamedTuple):
-    """All groups in one row of arrays: answers, bits of answers, groups of bits, and tables."""
+    """All groups in one row of arrays: answers, bits of answers, groups of bits, and tables.
+
+    Of a long path, `full` is the code that reaches its leaf, else 0; `long` has those of equal
+    length together: their groups, the slots of each, and their covers and values.
+    """
 
     column: NDArray[np.intp]
     threshold: Floats
@@ -232,12 +267,14 @@ class _Flat(NamedTuple):
     first_of_bit: NDArray[np.intp]
     weight: NDArray[np.intp]
     first_of_group: NDArray[np.intp]
+    full: NDArray[np.intp]
     group_offset: NDArray[np.intp]
     reached: Floats
     slot_group: NDArray[np.intp]
     slot_offset: NDArray[np.intp]
     slot_feature: NDArray[np.intp]
     table: Floats
+    long: list[tuple[NDArray[np.intp], NDArray[np.intp], tuple[Floats, Floats]]]
 
     @classmethod
     def of(
@@ -249,8 +286,12 @@ class _Flat(NamedTuple):
         """Lay the groups out one after the other."""
         bits = [bit for group in asked for bit in group]
         answers = [answer for bit in bits for answer in bit]
-        sizes = np.array([len(group.reached) for group in groups])
-        slot_group = np.repeat(np.arange(len(groups)), [len(features) for features, _ in shap])
+        length = np.array([len(features) for features, _ in shap])
+        slot_group, first_slot = np.repeat(np.arange(len(groups)), length), _starts(length)
+        size = np.array([values.shape[1] for _, values in shap])
+        reached = [_ends(group) if group.long else group.reached for group in groups]
+        is_long = np.array([group.long for group in groups])
+        alike = [np.flatnonzero(is_long & (length == each)) for each in set(length[is_long])]
         return cls(
             column=np.array([column for column, _, _ in answers], np.intp),
             threshold=np.array([threshold for _, threshold, _ in answers]),
@@ -258,13 +299,27 @@ class _Flat(NamedTuple):
             first_of_bit=_starts(np.array([len(bit) for bit in bits])),
             weight=np.concatenate([1 << np.arange(len(group)) for group in asked]),
             first_of_group=_starts(np.array([len(group) for group in asked])),
-            group_offset=_starts(sizes),
-            reached=np.concatenate([group.reached for group in groups]),
+            full=np.where(is_long, (1 << length) - 1, 0),
+            group_offset=_starts(np.array([len(values) for values in reached])),
+            reached=np.concatenate(reached),
             slot_group=slot_group,
-            slot_offset=_starts(sizes[slot_group]),
+            slot_offset=_starts(size[slot_group]),
             slot_feature=np.array([each for features, _ in shap for each in features], np.intp),
             table=np.concatenate([values.ravel() for _, values in shap]),
+            long=[
+                (
+                    own,
+                    first_slot[own][:, None] + np.arange(length[own[0]]),
+                    _alike([groups[each].leaves[0] for each in own.tolist()]),
+                )
+                for own in alike
+            ],
         )
+
+
+def _ends(group: Group) -> Floats:
+    """What a long path gives where a row leaves it, and where it does not."""
+    return np.array([0.0, group.leaves[0].value])
 
 
 def _starts(lengths: NDArray[np.int_]) -> NDArray[np.intp]:
@@ -319,36 +374,47 @@ def _tables(leaves: Sequence[Leaf]) -> dict[int, Floats]:
         sizes[len(leaf.cover)].append(leaf)
     found: dict[int, Floats] = {}
     for size, alike in sizes.items():
-        step = max(1, 2**18 // (size * 2**size))
+        step = max(1, 2**19 // (size**2 * 2**size))
         for start in range(0, len(alike), step):
             some = alike[start : start + step]
-            found |= dict(zip(map(id, some), _shap(some), strict=True))
+            values = _shap(*_alike(some), np.arange(2**size))
+            found |= dict(zip(map(id, some), values, strict=True))
     return found
 
 
-def _shap(leaves: Sequence[Leaf]) -> Floats:
-    """SHAP values of m leaves of D features each, shape (m, D, 2^D).
+def _alike(leaves: Sequence[Leaf]) -> tuple[Floats, Floats]:
+    """Covers, shape (m, D), and values, shape (m,), of m leaves with as many features."""
+    cover = np.array([list(leaf.cover.values()) for leaf in leaves])
+    return cover, np.array([leaf.value for leaf in leaves])
 
-    Bit j of a column's number tells whether the row passes the tests of the leaf's feature j.
+
+@cache
+def _gauss(nodes: int) -> tuple[Floats, Floats]:
+    """Nodes and weights of Gauss's rule for the integral over [0, 1]."""
+    places, weights = np.polynomial.legendre.leggauss(nodes)
+    return (places + 1) / 2, weights / 2
+
+
+def _shap(cover: Floats, value: Floats, patterns: NDArray[np.intp]) -> Floats:
+    """SHAP values of m leaves (see `_alike`) for c patterns: shape (m, D, c).
+
+    Patterns have shape (c,), or (m, c) where each leaf has its own. Bit j of a pattern tells
+    whether the row passes the tests of the leaf's feature j.
     A feature's value is its own step times the mean, over all orders of joining, of the product of
     the other features' factors: a row's pass (1 or 0) once joined, the cover before. Orders are
     drawn by a moment of joining in [0, 1] for each feature, so that the mean is the integral of a
     polynomial of degree D - 1, and Gauss's rule with D / 2 nodes gives it exactly.
     """
-    cover = np.array([list(leaf.cover.values()) for leaf in leaves])[:, :, None]
-    value = np.array([leaf.value for leaf in leaves])[:, None, None]
-    size = cover.shape[1]
-    passes = (np.arange(2**size) >> np.arange(size)[:, None] & 1).astype(np.float64)
-    nodes, weights = np.polynomial.legendre.leggauss((size + 1) // 2)
-    mean = np.zeros((len(leaves), size, 2**size))
-    for moment, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        mean += weight * _product_of_others(cover * (1 - moment) + passes * moment)
-    return np.asarray(value * (passes - cover) * mean)
+    cover, size = cover[:, :, None], cover.shape[1]
+    passes = (patterns[..., None, :] >> np.arange(size)[:, None] & 1).astype(np.float64)
+    moment, weight = (each[:, None, None, None] for each in _gauss((size + 1) // 2))
+    others = _product_of_others(cover * (1 - moment) + passes * moment)
+    return np.asarray(value[:, None, None] * (passes - cover) * (others * weight).sum(axis=0))
 
 
 def _product_of_others(factors: Floats) -> Floats:
-    """Product over axis 1 of all factors but the one in place, without dividing by it."""
+    """Product along the last axis but one of all factors except the one in place."""
     before, after = np.ones_like(factors), np.ones_like(factors)
-    np.cumprod(factors[:, :-1], axis=1, out=before[:, 1:])
-    np.cumprod(factors[:, :0:-1], axis=1, out=after[:, -2::-1])
+    np.cumprod(factors[..., :-1, :], axis=-2, out=before[..., 1:, :])
+    np.cumprod(factors[..., :0:-1, :], axis=-2, out=after[..., -2::-1, :])
     return before * after

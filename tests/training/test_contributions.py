@@ -58,7 +58,20 @@ def deep() -> lgb.Booster:
     return grow(25, num_leaves=31)
 
 
-@pytest.fixture(params=["small", "deep"])
+@pytest.fixture(scope="module")
+def long() -> lgb.Booster:
+    """A chain: only rows whose every value is right are told apart by the last test."""
+    X = matrix(20_000)
+    known = np.nan_to_num(X)
+    y = (known[:, 2:] > -1.4).all(axis=1) & (known[:, 0] != 3) & ~np.isin(known[:, 1], [3, 17])
+    shape = {"objective": "binary", "num_leaves": 31, "min_data_in_leaf": 5, "verbosity": -1}
+    data = lgb.Dataset(X, y.astype(float), categorical_feature=[0, 1])
+    booster = lgb.train({**shape, "num_threads": 1}, data, 5)
+    assert {group.long for group in Forest.of(booster).groups} == {False, True}
+    return booster
+
+
+@pytest.fixture(params=["small", "deep", "long"])
 def booster(request: pytest.FixtureRequest) -> lgb.Booster:
     return request.getfixturevalue(request.param)
 
@@ -149,18 +162,20 @@ def test_a_model_explains_itself_with_and_without_tables(
 ) -> None:
     import pandas as pd
 
+    def none(_: lgb.Booster) -> None:
+        raise UnreadError("not today")
+
     features = tuple(Feature(f"x{n}", "number") for n in range(FEATURES))
     table = pd.DataFrame(matrix(100), columns=[each.name for each in features])
     tabled = ChurnModel(features, frozenset(), small, bags=(small,) * 3).explain(table)
-    monkeypatch.setattr(contributions, "MOST_BITS", 1)
-    monkeypatch.setattr(churn_model, "MANY", 1)
+    monkeypatch.setattr(churn_model.Forest, "of", none)
     plain = ChurnModel(features, frozenset(), small, bags=(small,) * 3).explain(table)
     assert (tabled.probability == plain.probability).all()
     assert (tabled.low == plain.low).all()
     np.testing.assert_allclose(tabled.points, plain.points, rtol=0, atol=1e-12)
 
 
-def test_intervals_are_the_same_from_bags_as_tables(
+def test_intervals_do_not_depend_on_how_many_rows_are_asked_for(
     small: lgb.Booster, deep: lgb.Booster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import pandas as pd
@@ -168,8 +183,8 @@ def test_intervals_are_the_same_from_bags_as_tables(
     features = tuple(Feature(f"x{n}", "number") for n in range(FEATURES))
     model = ChurnModel(features, frozenset(), small, bags=(small, deep, grow(40)))
     table = pd.DataFrame(matrix(100), columns=[each.name for each in features])
-    few = model.interval(table)
-    monkeypatch.setattr(churn_model, "MANY", 1)
-    many = model.interval(table)
-    assert (few[0] == many[0]).all()
-    assert (few[1] == many[1]).all()
+    some = np.array(model.interval(table))
+    for name, bound in (("FEW", 1000), ("MANY", 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(churn_model, name, bound)
+            assert (np.array(model.interval(table)) == some).all()
