@@ -1,9 +1,11 @@
 """Requests per second of the service beside its peers: ratios in one run, on loopback.
 
-    python benchmarks/serving.py            (Debian: apt-get install wrk)
+    python benchmarks/serving.py [--leaves 31]           (Debian: apt-get install wrk)
 
 Each server has one worker and is asked alone, over 16 connections; rounds go through all of them
-in turn, and a figure is the median of its rounds, so that a busy machine hits all alike.
+in turn, and a figure is the median of its rounds, so that a busy machine hits all alike. With
+--leaves the company's model is learned with larger trees than Tenure's own, whose contributions
+cost LightGBM more.
 """
 
 import argparse
@@ -38,20 +40,30 @@ class Case:
     bodies: list[dict[str, object]]
 
 
-def prepare(folder: Path) -> None:
+TRAIN = """
+from training import churn_model
+churn_model.TREES = {{**churn_model.TREES, "num_leaves": {leaves}}}
+from serving.cli import main
+main()
+"""
+
+
+def prepare(folder: Path, leaves: int) -> None:
     """Simulate a company and train on it; all in one folder, in processes of their own."""
     (folder / "tenure.toml").write_text("[training]\nfolds = 3\nbags = 20\ntrees = 300\n")
+    command = ["-m", "serving.cli"]
     for words in (
-        ["simulate", "company", "--accounts", "500", "--months", "24", "--seed", "1"],
-        ["train", "company"],
-        ["promote", "1"],
+        [*command, "simulate", "company", "--accounts", "500", "--months", "24", "--seed", "1"],
+        ["-c", TRAIN.format(leaves=leaves), "train", "company"],
+        [*command, "promote", "1"],
     ):
-        tenure(folder, *words)
-
-
-def tenure(folder: Path, *words: str) -> None:
-    command = [sys.executable, "-m", "serving.cli", *words]
-    subprocess.run(command, cwd=folder, env=environment(folder), check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, *words],
+            cwd=folder,
+            env=environment(folder),
+            check=True,
+            capture_output=True,
+        )
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -145,6 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=4, help="per case and round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--leaves", type=int, default=8, help="of the model's trees; Tenure's: 8")
     parser.add_argument("--folder", type=Path, help="kept, with the trained model")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -153,7 +166,7 @@ def main() -> None:
         folder = (options.folder or Path(made)).resolve()
         if not (folder / "models").exists():
             folder.mkdir(exist_ok=True)
-            prepare(folder)
+            prepare(folder, options.leaves)
         measure(folder, options.seconds, options.rounds)
 
 
