@@ -248,7 +248,10 @@ def observed(record: Mapping[str, Any]) -> dict[str, float | str | None]:
 def _ranges(model: "ChurnModel") -> list[Range | None]:
     """What was seen of each input of the model; None of categories and inputs without a value."""
     from training import trees
+    from training.linear import Linear
 
+    if isinstance(model.booster, Linear):
+        return [term.seen and Range(*term.seen) for term in model.booster.terms]
     text = model.booster.model_to_string()
     cuts: dict[int, list[float]] = {}
     for tree in trees.read(text):

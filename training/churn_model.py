@@ -25,6 +25,7 @@ from training.bags import side_by_side
 from training.calibration import Calibration, logistic, steepness
 from training.contributions import Forest
 from training.encoding import Feature, encode, learn_features
+from training.linear import Linear
 from training.trees import UnreadError
 
 KEYS = ("account_id", "as_of")
@@ -42,6 +43,9 @@ TREES: Mapping[str, Any] = {
     "verbosity": -1,
 }
 """LightGBM's parameters: small trees, slow learning, the same text for the same seed."""
+
+Booster = lgb.Booster | Linear
+"""What stands under the calibration; a model of either kind is asked in the same way."""
 
 DEFAULT_SHAPE: Mapping[str, Any] = MappingProxyType({})
 """Nothing in place of what `TREES` says."""
@@ -140,9 +144,9 @@ class ChurnModel:
         What the trees read, in their order. A table's own order of columns does not matter.
     unused : frozenset of str
         Metrics that existed but were not in the table learned from; a table may bring them.
-    booster : lightgbm.Booster
+    booster : lightgbm.Booster or Linear
     calibration : Calibration
-    bags : tuple of lightgbm.Booster
+    bags : tuple of lightgbm.Booster or Linear
         Refits on resampled accounts; `interval` reads the range from them.
     shape : mapping of str to float
         LightGBM parameters in place of those of `TREES`.
@@ -150,9 +154,9 @@ class ChurnModel:
 
     features: tuple[Feature, ...]
     unused: frozenset[str]
-    booster: lgb.Booster
+    booster: Booster
     calibration: Calibration = field(default_factory=Calibration)
-    bags: tuple[lgb.Booster, ...] = field(default=())
+    bags: tuple[Booster, ...] = field(default=())
     shape: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -209,17 +213,20 @@ class ChurnModel:
             times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
             drawn = times[accounts] > 0
             boosters.append(
-                _grow(
-                    self.features,
-                    X[drawn],
-                    churned[drawn],
-                    (weight * times[accounts])[drawn],
-                    self.booster.num_trees(),
-                    seed + 1 + bag,
-                    self.shape,
+                self._grown_again(
+                    X[drawn], churned[drawn], (weight * times[accounts])[drawn], seed + 1 + bag
                 )
             )
         return replace(self, bags=tuple(boosters))
+
+    def _grown_again(
+        self, X: NDArray[np.float64], churned: pd.Series, weight: pd.Series, seed: int
+    ) -> Booster:
+        if isinstance(self.booster, Linear):
+            steps = self.booster.steps(self.features)
+            return Linear.fit(self.features, X, churned, weight, self.booster.ridge, steps)
+        trees = self.booster.num_trees()
+        return _grow(self.features, X, churned, weight, trees, seed, self.shape)
 
     def scores(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """The trees' log-odds before calibration, shape (n,)."""
@@ -376,33 +383,40 @@ class ChurnModel:
             )
 
     def save(self, folder: Path) -> None:
-        """Write `model.json`, `trees.txt` and `bag_*.txt` into a folder, which may be new."""
+        """Write `model.json` and a text for booster and bags into a folder, which may be new."""
         folder.mkdir(parents=True, exist_ok=True)
+        linear = isinstance(self.booster, Linear)
         about = {
             "format": 1,
             "features": [asdict(feature) for feature in self.features],
             "unused": sorted(self.unused),
             "calibration": asdict(self.calibration),
             "bags": len(self.bags),
+            "linear": linear,
             "shape": dict(self.shape),
         }
         (folder / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-        (folder / "trees.txt").write_text(self.booster.model_to_string(), encoding="utf-8")
-        for number, bag in enumerate(self.bags):
-            _bag_file(folder, number).write_text(bag.model_to_string(), encoding="utf-8")
+        files = _files(folder, linear, len(self.bags))
+        for file, grown in zip(files, (self.booster, *self.bags), strict=True):
+            file.write_text(grown.model_to_string(), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; it predicts the same to the bit."""
         about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        linear = about.get("linear", False)
+        booster, *bags = (
+            _read(file.read_text(encoding="utf-8"), linear)
+            for file in _files(folder, linear, about["bags"])
+        )
         return cls(
             features=tuple(
                 Feature(**{**each, "levels": tuple(each["levels"])}) for each in about["features"]
             ),
             unused=frozenset(about["unused"]),
-            booster=_read_booster(folder / "trees.txt"),
+            booster=booster,
             calibration=Calibration(**about["calibration"]),
-            bags=tuple(_read_booster(_bag_file(folder, n)) for n in range(about["bags"])),
+            bags=tuple(bags),
             shape=about.get("shape", {}),
         )
 
@@ -489,23 +503,23 @@ def _threads(X: NDArray[np.float64]) -> int:
     return 1 if X.size < ONE_THREAD else 0
 
 
-def _predict(booster: lgb.Booster, X: NDArray[np.float64]) -> NDArray[np.float64]:
+def _predict(booster: Booster, X: NDArray[np.float64]) -> NDArray[np.float64]:
     if not len(X):
         return np.empty(0)
     scores = booster.predict(X, raw_score=True, num_threads=_threads(X))
     return np.asarray(scores, dtype=np.float64)
 
 
-def _forest(booster: lgb.Booster) -> Forest | None:
-    """A booster's trees as tables, where they fit into such."""
+def _forest(booster: Booster) -> Forest | None:
+    """A booster's trees as tables, where it has any that fit into such."""
     try:
-        return Forest.of(booster)
+        return None if isinstance(booster, Linear) else Forest.of(booster)
     except UnreadError:
         return None
 
 
-def _shap(booster: lgb.Booster, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """LightGBM's own SHAP values, shape (n, p), and where they start."""
+def _shap(booster: Booster, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """The booster's own SHAP values, shape (n, p), and where they start."""
     some = X if len(X) else np.zeros((1, X.shape[1]))
     values = np.asarray(booster.predict(some, pred_contrib=True, num_threads=_threads(X)))
     return values[: len(X), :-1], float(values[0, -1])
@@ -517,12 +531,15 @@ def _listed(names: Sequence[str], candidates: Collection[str]) -> str:
     return told if len(names) <= 5 else f"{told} And {len(names) - 5} more."
 
 
-def _bag_file(folder: Path, number: int) -> Path:
-    return folder / f"bag_{number:03}.txt"
+def _files(folder: Path, linear: bool, bags: int) -> list[Path]:
+    """Where booster and bags are written."""
+    kind = "json" if linear else "txt"
+    name = "linear" if linear else "trees"
+    return [folder / f"{name}.{kind}", *(folder / f"bag_{n:03}.{kind}" for n in range(bags))]
 
 
-def _read_booster(path: Path) -> lgb.Booster:
-    return lgb.Booster(model_str=path.read_text(encoding="utf-8"))
+def _read(text: str, linear: bool) -> Booster:
+    return Linear.from_string(text) if linear else lgb.Booster(model_str=text)
 
 
 class _Pyfunc:

@@ -310,6 +310,7 @@ def to_text(told: Mapping[str, Any]) -> str:
         + ", ".join(f"{m['metric']} {100 * m['mean_points']:.2f}" for m in told["top_metrics"]),
         f"Leaks: {len(told['leaks'])} suspected (checked: {', '.join(told['leak_checks'])})",
         *(f"  {leak['message']}" for leak in told["leaks"]),
+        *([told["ladder"]["verdict"]] if told.get("ladder") else []),
         *([told["search"]["verdict"]] if told.get("search") else []),
         *(["", told["verdict"]] if told["skill"] else []),
     ]

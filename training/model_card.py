@@ -30,7 +30,8 @@ def markdown(
         f"Learned from {summary['observations']:,} observations of {summary['accounts']:,} "
         f"accounts, {summary['first_day']} to {summary['last_day']}, with "
         f"{summary['renewals']:,} renewals of which {summary['churned']:,} churned. "
-        f"{summary['features']} features, {summary['trees']} trees (LightGBM, calibrated).",
+        f"{summary['features']} features, {_kind(summary)}, calibrated.",
+        *(["", summary["ladder"]["verdict"]] if summary.get("ladder") else []),
         "",
         f"Judged on {judged['observations']:,} later observations of {judged['accounts']:,} "
         f"accounts, {judged['first_day']} to {judged['last_day']}, each predicted from what was "
@@ -61,6 +62,12 @@ def markdown(
         "",
     ]
     return "\n".join(lines)
+
+
+def _kind(summary: Mapping[str, Any]) -> str:
+    if summary["trees"]:
+        return f"{summary['trees']} trees (LightGBM)"
+    return "a penalised logistic model"
 
 
 def _table(rows: pd.DataFrame | None, columns: list[str]) -> list[str]:

@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.errors import TenureError
 from features.metric import CONTEXT, Metric
 from features.settings import ObservationSettings, Settings
-from training import comparison, evaluate, health_backtest, leaks, search
+from training import comparison, evaluate, health_backtest, ladder, leaks, search
 from training.bands import Bands
 from training.calibration import Calibration
-from training.churn_model import DEFAULT_SHAPE, ChurnModel, Track, choose_trees, quiet
+from training.churn_model import ChurnModel, Track, quiet
 from training.health import Health
 from training.health_score import HealthScore
 from training.split import Fold, rolling_origin, within
@@ -99,33 +99,17 @@ def train(
     folds = rolling_origin(table["as_of"], settings.training.folds, embargo_days)
     _check_first(table[folds[0].train_mask], folds[0])
     found = _searched(table, folds[0], metrics, settings, searches, track)
-    shape = found.shape if found else {}
-    contract = {name: metric for name, metric in metrics.items() if metric.dimension == CONTEXT}
-    warm_up, trees = choose_trees(
-        table[folds[0].train_mask],
-        table[folds[0].test_mask],
-        metrics,
-        most=settings.training.trees,
-        seed=seed,
-        shape=shape,
-    )
-    few = _contract_trees(table, folds[0], contract, settings)
-    predicted = [_predict(warm_up, table, folds[0], number=0)]
-    for number, fold in enumerate(track(folds[1:], "Backtest"), start=1):
-        before = table[fold.train_mask]
-        model = _fit(before, metrics, trees, seed, shape)
-        block = _predict(model, table, fold, number)
-        block["contract_score"] = _contract_score(before, table[fold.test_mask], contract, few)
-        predicted.append(block)
-    out_of_time = pd.concat(predicted, ignore_index=True)
-    backtest = _calibrated_in_time(out_of_time, folds, embargo_days)
+    told, recipes = {}, {}
+    for name, settle in _rungs(table, settings, found.shape if found else {}).items():
+        recipes[name], out_of_time = _out_of_time(settle, table, folds, metrics, seed, track)
+        told[name] = _calibrated_in_time(out_of_time, folds, embargo_days)
+    chosen, backtest = ladder.choose(told, folds, embargo_days)
     health, backtest = _health(table, backtest, folds, metrics, settings)
 
+    judged_by = told[chosen]
     model = replace(
-        _fit(table, metrics, trees, seed, shape),
-        calibration=Calibration.fit(
-            out_of_time["score"], out_of_time["churned"], out_of_time["weight"]
-        ),
+        recipes[chosen].fit(table, metrics, seed),
+        calibration=Calibration.fit(judged_by["score"], judged_by["churned"], judged_by["weight"]),
     ).with_bags(
         table, table["churned"], table["weight"], settings.training.bags, seed=seed, track=track
     )
@@ -137,7 +121,8 @@ def train(
         **judged,
         **evaluate.counts(table),
         "judged": {name: judged[name] for name in evaluate.counts(backtest)},
-        "trees": trees,
+        "trees": getattr(recipes[chosen], "trees", 0),
+        "ladder": ladder.verdict(told, chosen, seed) if len(told) > 1 else None,
         "search": found and {"shape": dict(found.shape), "verdict": found.verdict},
         "features": len(model.features),
         "calibration": asdict(model.calibration),
@@ -179,14 +164,54 @@ def _searched(
     )
 
 
-def _fit(
-    rows: pd.DataFrame,
+def _rungs(
+    table: pd.DataFrame, settings: Settings, shape: Mapping[str, Any]
+) -> dict[str, ladder.Settle]:
+    """Kinds of model that go through the backtest, the simplest first."""
+    chosen = settings.training
+    rungs: dict[str, ladder.Settle] = {}
+    if ladder.is_short(table):
+        look = settings.observations
+        # the step up begins on the day after the lead, the step down after the horizon
+        window = (look.lead_days + 1, look.lead_days + look.horizon_days + 1)
+        rungs["logistic"] = partial(ladder.settle_logistic, window=window)
+    rungs["trees"] = partial(ladder.settle_trees, most=chosen.trees, seed=chosen.seed, shape=shape)
+    return rungs
+
+
+def _out_of_time(
+    settle: ladder.Settle,
+    table: pd.DataFrame,
+    folds: list[Fold],
     metrics: Mapping[str, Metric],
-    trees: int,
     seed: int,
-    shape: Mapping[str, Any] = DEFAULT_SHAPE,
-) -> ChurnModel:
-    return ChurnModel.fit(rows, rows["churned"], rows["weight"], metrics, trees, seed, shape)
+    track: Track,
+) -> tuple[ladder.Recipe, pd.DataFrame]:
+    """Settle on the warm-up how to learn, and predict each block from what was known before it.
+
+    Beside it stands `contract_score`: log-odds of a model of the same kind that knows the contract
+    and the account's traits, and no signal at all. What it ranks right is owed to who is due, for
+    how long and for how much. Only what goes beyond it shows that usage, surveys and the rest tell
+    of churn. It is settled for itself: else it would be beaten unfairly.
+    """
+    before, after = table[folds[0].train_mask], table[folds[0].test_mask]
+    warm_up, recipe = settle(before, after, metrics)
+    contract = {
+        name: each for name, each in metrics.items() if each.dimension == CONTEXT and name in table
+    }
+    known = [*contract, "churned", "weight"]
+    by_contract = settle(before[known], after[known], contract)[1] if contract else None
+    predicted = [_predict(warm_up, table, folds[0], number=0)]
+    for number, fold in enumerate(track(folds[1:], "Backtest"), start=1):
+        before = table[fold.train_mask]
+        block = _predict(recipe.fit(before, metrics, seed), table, fold, number)
+        block["contract_score"] = (
+            by_contract.fit(before[known], contract, 0).scores(table.loc[fold.test_mask, known])
+            if by_contract
+            else 0.0
+        )
+        predicted.append(block)
+    return recipe, pd.concat(predicted, ignore_index=True)
 
 
 def _health(
@@ -208,19 +233,6 @@ def _health(
     return Health(score, Bands.learn(backtest)), backtest
 
 
-def _contract_trees(
-    table: pd.DataFrame, fold: Fold, contract: Mapping[str, Metric], settings: Settings
-) -> int:
-    """As many trees as are best for knowing the contract only: else it would be beaten unfairly."""
-    traits = [name for name in contract if name in table]
-    if not traits:
-        return 0
-    rows = table[[*traits, "churned", "weight"]]
-    most, seed = settings.training.trees, settings.training.seed
-    before, after = rows[fold.train_mask], rows[fold.test_mask]
-    return choose_trees(before, after, contract, most=most, seed=seed)[1]
-
-
 def _present(
     table: pd.DataFrame, health: Health, settings: Settings, metrics: Mapping[str, Metric]
 ) -> dict[str, Any]:
@@ -232,21 +244,6 @@ def _present(
         "present_goals": dict(present.goals),
         "changes": comparison.changes(table, health, weights, present.goals),
     }
-
-
-def _contract_score(
-    before: pd.DataFrame, block: pd.DataFrame, contract: Mapping[str, Metric], trees: int
-) -> NDArray[np.float64]:
-    """Log-odds of a model that knows the contract and the account's traits, and no signal at all.
-
-    What it ranks right is owed to who is due, for how long and for how much. Only what goes beyond
-    it shows that usage, surveys and the rest tell of churn.
-    """
-    traits = [name for name in contract if name in before]
-    if not traits:
-        return np.zeros(len(block))
-    model = _fit(before[[*traits, "churned", "weight"]], contract, trees, seed=0)
-    return model.scores(block[traits])
 
 
 def _predict(model: ChurnModel, table: pd.DataFrame, fold: Fold, number: int) -> pd.DataFrame:
@@ -271,10 +268,10 @@ def _rate(rows: pd.DataFrame) -> float:
 def _calibrated_in_time(
     out_of_time: pd.DataFrame, folds: list[Fold], embargo_days: int
 ) -> pd.DataFrame:
-    """Give each judged block the calibration that could be learned before it began."""
+    """Give each block the calibration that could be learned before it began; the first has none."""
     known_at = out_of_time["as_of"] + pd.Timedelta(days=embargo_days)
     parts = []
-    for number, fold in enumerate(folds[1:], start=1):
+    for number, fold in enumerate(folds):
         past = out_of_time[(out_of_time["fold"] < number) & (known_at <= fold.test_from)]
         calibration = Calibration.fit(past["score"], past["churned"], past["weight"])
         block = out_of_time[out_of_time["fold"] == number]

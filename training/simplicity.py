@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
@@ -142,14 +143,16 @@ def interactions(model: ChurnModel, table: pd.DataFrame, seed: int = 0) -> tuple
     Friedman and Popescu (2008). Predictive learning via rule ensembles. Annals of Applied
     Statistics 2, section 8.1.
     """
+    booster = model.booster
+    assert isinstance(booster, lgb.Booster)
     X = model.encode(table)
     rows = X[np.random.default_rng(seed).permutation(len(X))[:POINTS]]
-    gain = model.booster.feature_importance("gain")
+    gain = booster.feature_importance("gain")
     looked_at = np.argsort(-gain, kind="stable")[:LOOKED_AT]
     looked_at = looked_at[gain[looked_at] > 0]
 
     def log_odds(X: Floats) -> Floats:
-        return np.asarray(model.booster.predict(X, raw_score=True), dtype=np.float64)
+        return np.asarray(booster.predict(X, raw_score=True), dtype=np.float64)
 
     alone = {j: _effect(log_odds, rows, [j]) for j in looked_at}
     told = []
