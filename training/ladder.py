@@ -20,7 +20,7 @@ from training.evaluate import Array, draw_figures, log_losses
 from training.linear import Linear
 from training.split import Fold
 
-FEW = 200
+FEW = 50
 """Churned accounts below which the logistic model is tried as well."""
 
 RIDGES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)

@@ -26,7 +26,7 @@ FEW = replace(Settings(), training=TrainingSettings(bags=3, trees=60, folds=3))
 
 @pytest.fixture(scope="module")
 def company(make_panel: Callable[..., pd.DataFrame]) -> pd.DataFrame:
-    return make_panel(160, seed=4)
+    return make_panel(75, seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +150,7 @@ def test_few_churns_are_learned_from_and_it_is_said(trained: Trained) -> None:
     assert told["low"] < told["difference"] < told["high"]
     assert f"{told['churned']} churned accounts" in told["verdict"]
     assert trained.summary["log_loss"] < trained.summary["log_loss_base"]
+    assert trained.summary["search"] is None
     card = model_card.markdown(
         trained.summary, {"observations": {"lead_days": 0, "horizon_days": 90}}, {}
     )
