@@ -338,15 +338,16 @@ class ChurnModel:
         cost their trees, which are best asked one refit after the other, and most quickly as
         tables once these are made.
         """
-        if len(X) <= FEW:
+        if len(X) <= FEW and self._joined_bags:
             return _predict(self._joined_bags, X).reshape(len(X), len(self.bags))
         tabled = self._bag_forests if len(X) >= MANY else (None,) * len(self.bags)
         pairs = zip(self.bags, tabled, strict=True)
         return np.array([f.scores(X) if f else _predict(bag, X) for bag, f in pairs]).T
 
     @cached_property
-    def _joined_bags(self) -> lgb.Booster:
-        return side_by_side(self.bags)
+    def _joined_bags(self) -> lgb.Booster | None:
+        trees = [bag for bag in self.bags if isinstance(bag, lgb.Booster)]
+        return side_by_side(trees) if trees else None
 
     @cached_property
     def _bag_forests(self) -> tuple[Forest | None, ...]:
