@@ -14,7 +14,8 @@ import pandas as pd
 from ibis import _
 
 from features import usage, windows
-from features.observations import epoch_day, mature_as_ofs, observe, outcomes
+from features.fates import outcomes
+from features.observations import epoch_day, last_day, mature_as_ofs, observe
 from features.settings import ObservationSettings, Settings
 from features.source import Source
 from features.windows import KEYS
@@ -47,15 +48,21 @@ def adoption(source: Source, settings: Settings) -> tuple[pd.DataFrame, pd.DataF
         Where the history is too short for any outcome.
     """
     as_ofs = mature_as_ofs(source, settings)
-    parts = [_counts(source, settings.observations, as_ofs, b) for b in windows.blocks(as_ofs)]
+    until = last_day(source, settings)
+    blocks = windows.blocks(as_ofs)
+    parts = [_counts(source, settings.observations, as_ofs, until, block) for block in blocks]
     groups, features = (pd.concat(each, ignore_index=True) for each in zip(*parts, strict=True))
     return groups, features
 
 
 def _counts(
-    source: Source, settings: ObservationSettings, as_ofs: Sequence[date], block: Sequence[date]
+    source: Source,
+    settings: ObservationSettings,
+    as_ofs: Sequence[date],
+    seen_until: date,
+    block: Sequence[date],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    looked = _looks(source, settings, as_ofs, block).cache()
+    looked = _looks(source, settings, as_ofs, seen_until, block).cache()
     groups = looked.group_by(*GROUP).agg(due=_.first.sum(), churned=_.lost.sum())
     marked = windows.mark(usage.with_defaults(source.tables["usage"]), block)
     used = windows.seen(marked.filter(_.feature != usage.SIGN_IN), block, "feature", "90d")
@@ -65,11 +72,15 @@ def _counts(
 
 
 def _looks(
-    source: Source, settings: ObservationSettings, as_ofs: Sequence[date], block: Sequence[date]
+    source: Source,
+    settings: ObservationSettings,
+    as_ofs: Sequence[date],
+    seen_until: date,
+    block: Sequence[date],
 ) -> ir.Table:
     """Observations with segment, whether their renewal is looked at now, and if it was lost."""
     observed = observe(source.tables, block, settings.grace_days).cache()
-    t = outcomes(source.tables, observed, settings)
+    t = outcomes(source.tables, observed, settings, as_ofs, seen_until)
     t = t.inner_join(observed.select(*KEYS, "renewal_date"), list(KEYS))
     schema = {"as_of": "date", "seen_until": "int64", "anew": "bool"}
     calendar = ibis.memtable(_calendar(as_ofs, settings), schema=schema)

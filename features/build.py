@@ -29,9 +29,9 @@ from features import (
     usage,
 )
 from features.errors import TenureError
+from features.fates import outcomes as what_came_of
 from features.metric import Metric
-from features.observations import Tables, mature_as_ofs, observe
-from features.observations import outcomes as what_came_of
+from features.observations import Tables, last_day, mature_as_ofs, observe
 from features.settings import Settings
 from features.source import Source
 from features.windows import KEYS, attach, blocks
@@ -101,7 +101,8 @@ def training_table(
     -------
     DataFrame
         As `feature_table`, and: renewal_date (datetime64, empty while open-ended), due, churned
-        (bool), weight (several looks at one renewal share 1 in the design ``renewal``).
+        (bool), churn_date, followed_days, outcome, arr_after (see `features.fates.outcomes`),
+        weight (several looks at one renewal share 1 in the design ``renewal``).
 
     Raises
     ------
@@ -109,14 +110,16 @@ def training_table(
         Where the history is too short, or nobody is in force.
     """
     o = settings.observations
+    as_ofs = mature_as_ofs(source, settings)
+    seen_until = last_day(source, settings)
 
     def with_outcomes(observed: ir.Table) -> ir.Table:
-        fates = what_came_of(source.tables, observed, o)
+        fates = what_came_of(source.tables, observed, o, as_ofs, seen_until)
         return fates.inner_join(observed.select(*KEYS, "renewal_date"), list(KEYS))
 
-    as_ofs = mature_as_ofs(source, settings)
     table = _build(source, settings, as_ofs, progress, with_outcomes)
     looks = table.groupby(["account_id", "renewal_date"], dropna=False).as_of.transform("size")
+    table = table.assign(churn_date=pd.to_datetime(table.churn_date))
     return table.assign(weight=1.0 / looks if o.design == "renewal" else 1.0)
 
 

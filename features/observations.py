@@ -25,8 +25,12 @@ without giving the future away by a second row for the same ``contract_id``, kno
 **Due**: the renewal date lies inside the window, or the contract may end on any day. Whoever is not
 due can hardly leave, so a model is judged among the due as well as among all.
 
-**Two designs.** ``calendar`` takes every as_of of the grid. ``renewal`` takes those on which the
-account is due, and counts the several looks at one renewal as one renewal (``weight``).
+**Two designs.** ``calendar`` takes every as_of of the grid. ``renewal`` looks at each renewal date
+on the first day of the grid on which 180, 120, 90, 60 and 30 days remain (`RENEWAL_LOOKS`; a grid
+of days hits them exactly); its window ends with that renewal, so that one renewal has one fate, and
+its looks count as one renewal together (``weight``).
+
+`features.fates` works out what came of the observations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,13 +42,16 @@ import pandas as pd
 from ibis import _
 
 from features.errors import TenureError
-from features.settings import ObservationSettings, Settings
+from features.settings import Settings
 from features.source import Source
 
 Tables = Mapping[str, ir.Table]
 
 RENEWED = ("renewed", "expanded", "contracted")
 """Outcomes by which the customer stays."""
+
+RENEWAL_LOOKS = (180, 120, 90, 60, 30)
+"""Days before a renewal date at which the design ``renewal`` looks at it."""
 
 _NO_SIGNALS = ("accounts", "users", "contracts")
 FOREVER = ibis.date("9999-12-31")
@@ -122,77 +129,6 @@ def observe(tables: Tables, as_ofs: Sequence[date], grace_days: int) -> ir.Table
     )
 
 
-def outcomes(tables: Tables, observations: ir.Table, settings: ObservationSettings) -> ir.Table:
-    """What came of each observation, for those that can be learned from.
-
-    Parameters
-    ----------
-    tables : mapping of str to Table
-        Conformed contract tables.
-    observations : Table
-        As `observe` gives them, at mature as_ofs.
-    settings : ObservationSettings
-        Horizon, lead and grace, in days.
-
-    Returns
-    -------
-    Table
-        account_id, as_of, due, churned. Accounts that were lost before the window opened are left
-        out, and in the design ``renewal`` those that are not due.
-    """
-    last = final(tables["contracts"])
-    opens = epoch_day(observations.as_of) + settings.lead_days
-    closes = opens + settings.horizon_days
-    looked = observations.mutate(opens=opens, closes=closes)
-
-    truly = looked.select("account_id", "as_of").inner_join(last, "account_id")
-    alive = truly.filter(in_force(_, _.as_of)).select("account_id", "as_of").distinct()
-    looked = looked.semi_join(alive, ["account_id", "as_of"])
-
-    ends = _lost(last, settings.grace_days).select("account_id", "end_date")
-    ends = looked.select("account_id", "as_of").inner_join(ends, "account_id")
-    next_loss = (
-        ends.filter(_.end_date > _.as_of)
-        .group_by("account_id", "as_of")
-        .agg(churn_date=_.end_date.min())
-    )
-
-    lost_on, renews_on = epoch_day(_.churn_date), epoch_day(_.renewal_date)
-    t = looked.left_join(next_loss, ["account_id", "as_of"]).mutate(
-        due=_.renewal_date.isnull() | ((renews_on > _.opens) & (renews_on <= _.closes)),
-        churned=((lost_on > _.opens) & (lost_on <= _.closes)).fill_null(False),
-        too_late=(lost_on <= _.opens).fill_null(False),
-    )
-    t = t.filter(~_.too_late)
-    if settings.design == "renewal":
-        t = t.filter(_.due)
-    return t.select("account_id", "as_of", "due", "churned")
-
-
-def contract_fates(tables: Tables, grace_days: int) -> ir.Table:
-    """Every contract that has an end, and whether the account was lost by it.
-
-    Parameters
-    ----------
-    tables : mapping of str to Table
-        Conformed contract tables.
-    grace_days : int
-        Days after an end within which a replacement counts.
-
-    Returns
-    -------
-    Table
-        account_id, contract_id, start_date, end_date, churned. Ends that lie in the future, or less
-        than `grace_days` back, are for the caller to leave out.
-    """
-    last = final(tables["contracts"])
-    lost = _lost(last, grace_days).select("contract_id").mutate(churned=True)
-    t = last.filter(last.end_date.notnull()).left_join(lost, "contract_id")
-    return t.select(
-        "account_id", "contract_id", "start_date", "end_date", churned=_.churned.fill_null(False)
-    )
-
-
 def last_day(source: Source, settings: Settings) -> date:
     """Last day whose contracts and signals have both been seen.
 
@@ -243,20 +179,22 @@ def day_before(as_of: date, every: str) -> date:
 def mature_as_ofs(source: Source, settings: Settings) -> list[date]:
     """As_ofs of the grid whose outcome windows have been seen to their end.
 
+    In the design ``renewal`` also later ones, to the day before the last renewal that can be seen.
+
     Raises
     ------
     TenureError
         Where the history is too short for a single one.
     """
     o = settings.observations
-    wait = timedelta(days=o.lead_days + o.horizon_days + o.grace_days)
+    ahead = 1 if o.design == "renewal" else o.lead_days + o.horizon_days
+    wait = timedelta(days=ahead + o.grace_days)
     first, last = first_day(source), last_day(source, settings)
     days = calendar(first + timedelta(days=1), last - wait, o.every, o.first)
     if not days:
         raise TenureError(
             f"No outcome can be seen yet: contracts run from {first} to {last}, and an observation "
-            f"needs {wait.days} days after it (lead {o.lead_days} + horizon {o.horizon_days} + "
-            f"grace {o.grace_days}).",
+            f"needs {wait.days} days after it, the last {o.grace_days} for late renewals.",
             "Give a longer history, or a shorter [observations] horizon_days in tenure.toml.",
         )
     return days
@@ -371,26 +309,6 @@ def _open_ends(staying: ir.Table, grace_days: int) -> ir.Table:
         renewal_date=_.end_date,
         term_days=epoch_day(_.end_date) - epoch_day(_.start_date),
     )
-
-
-def _lost(last: ir.Table, grace_days: int) -> ir.Table:
-    """Contracts by whose end the account left: neither renewed nor replaced (see the module)."""
-    ended = last.filter(last.end_date.notnull())
-    if "outcome" in last.columns:
-        ended = ended.filter(~ended.outcome.isin(RENEWED).fill_null(False))
-    ended = ended.select("account_id", "contract_id", "end_date")
-    other = last.select(
-        "account_id",
-        other_id=last.contract_id,
-        other_start=last.start_date,
-        other_end=last.end_date.fill_null(FOREVER),
-    )
-    replaced = ended.inner_join(other, "account_id").filter(
-        _.other_id != _.contract_id,
-        _.other_end > _.end_date,
-        epoch_day(_.other_start) <= epoch_day(_.end_date) + grace_days,
-    )
-    return ended.anti_join(replaced, "contract_id")
 
 
 def _sum_or_null(table: ir.Table, column: str) -> ir.Value:

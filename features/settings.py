@@ -13,6 +13,9 @@ from features.errors import SettingsError, did_you_mean
 
 FILE = "tenure.toml"
 
+RENEWAL_HORIZON_DAYS = 180
+"""Days from the furthest look of the design ``renewal`` to the renewal."""
+
 
 @dataclass(frozen=True)
 class TableMapping:
@@ -83,13 +86,15 @@ class ObservationSettings:
     Parameters
     ----------
     design : {"calendar", "renewal"}
-        Look on a regular grid of days, or a fixed number of days before each renewal date.
+        Look on every day of a regular grid, or on those at which a renewal comes within 180, 120,
+        90, 60 and 30 days.
     every : {"day", "week", "month"}
         Step of the calendar grid.
     first : date, optional
         A day on the grid; by default the first of a month, or a Monday.
     horizon_days, lead_days : int
-        The outcome window is (as_of + lead_days, as_of + lead_days + horizon_days].
+        The outcome window is (as_of + lead_days, as_of + lead_days + horizon_days]. In tenure.toml
+        the horizon is 180 days in the design ``renewal`` unless told otherwise.
     grace_days : int
         A contract renewed or replaced within so many days of its end did not churn.
     observed_until : date, optional
@@ -240,13 +245,19 @@ def _settings(said: dict[str, Any], folder: Path, faults: list[str]) -> Settings
         tables=_mappings(said.get("tables", {}), faults),
         checks=_checks(said.get("checks", []), faults),
         metrics=replace(metrics, file=metrics.file and str(folder / metrics.file)),
-        observations=_fill(
-            ObservationSettings, said.get("observations", {}), "observations", faults
-        ),
+        observations=_observations(said.get("observations", {}), faults),
         training=_fill(TrainingSettings, said.get("training", {}), "training", faults),
         health_present=_present(said.get("health_score", {}), faults),
         serving=_serving(said.get("serving", {}), folder, faults),
     )
+
+
+def _observations(said: Any, faults: list[str]) -> ObservationSettings:
+    """Read [observations]; its horizon reaches to the furthest look of the design."""
+    read = _fill(ObservationSettings, said, "observations", faults)
+    if read.design == "renewal" and "horizon_days" not in said:
+        return replace(read, horizon_days=RENEWAL_HORIZON_DAYS)
+    return read
 
 
 def _present(said: Any, faults: list[str]) -> HealthSettings:

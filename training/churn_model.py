@@ -29,7 +29,10 @@ from training.linear import Linear
 from training.trees import UnreadError
 
 KEYS = ("account_id", "as_of")
-OUTCOMES = ("churned", "due", "renewal_date", "weight")
+OUTCOMES = (
+    *("churned", "due", "renewal_date", "weight"),
+    *("churn_date", "followed_days", "outcome", "arr_after"),
+)
 
 TREES: Mapping[str, Any] = {
     "objective": "binary",

@@ -261,11 +261,14 @@ def counts(rows: pd.DataFrame) -> dict[str, Any]:
     """Count what rows with outcomes hold.
 
     `renewals` are the distinct renewals that were due, `churn_rate` the share of them that churned,
-    `base_rate` the weighted share of all rows that churned in their window.
+    `base_rate` the weighted share of all rows that churned in their window. Where an account's
+    window holds several renewals, as with monthly plans, its churn is seen from looks at the
+    earlier ones too: it counts once, at the last of them.
     """
     due = rows[rows["due"]]
-    renewals = due.groupby(["account_id", due["renewal_date"].astype(object).fillna("open")])
-    churned = renewals["churned"].max()
+    renewals = due.groupby(["account_id", due["renewal_date"].fillna(pd.Timestamp.max)])
+    seen = renewals["churned"].max().astype(bool)
+    churned = seen & ~seen.groupby("account_id").shift(-1, fill_value=False)
     return {
         "observations": len(rows),
         "accounts": int(rows["account_id"].nunique()),

@@ -6,6 +6,8 @@ number, calibration - comes from rows whose outcome was known on the first day t
 
     |-- train --|  embargo  |-- warm-up --|  embargo  |-- judged 1 --|-- judged 2 --| ...
                                                        later folds train on all known before them
+
+Where the claim is about accounts that were never seen, `by_account` keeps each on one side.
 """
 
 from dataclasses import dataclass
@@ -109,6 +111,29 @@ def within(fold: Fold, as_ofs: pd.Series, blocks: int, embargo_days: int) -> lis
     embargo = np.timedelta64(embargo_days, "D")
     cut = np.array_split(judged, min(blocks, len(judged)))
     return [_fold(row_days, days, block, embargo) for block in cut]
+
+
+def by_account(accounts: pd.Series, folds: int, seed: int = 0) -> list[NDArray[np.bool_]]:
+    """Deal whole accounts into parts of about equal size, drawn at random.
+
+    Several rows of one account tell of one relationship: a model that has seen some of them knows
+    the others' outcome, and rows dealt at random promise what no new account will keep.
+
+    Parameters
+    ----------
+    accounts : Series, shape (n,)
+        The account of each row.
+    folds : int
+    seed : int
+
+    Returns
+    -------
+    list of ndarray of bool, shape (n,)
+        The rows of each part; every row is in one of them.
+    """
+    codes, names = pd.factorize(accounts)
+    part = np.random.default_rng(seed).permutation(len(names)) % folds
+    return [part[codes] == number for number in range(folds)]
 
 
 def _first_judged(days: NDArray[np.datetime64], folds: int, embargo: np.timedelta64) -> int:

@@ -12,6 +12,7 @@ from features.check.probe import count_rows, one_row
 from features.check.tables import lacks_offset
 from features.contract import DIMENSION_TABLES, TABLES
 from features.errors import TenureError
+from features.fates import contract_fates
 from features.settings import Settings
 from features.source import Source
 
@@ -28,7 +29,7 @@ def fates(source: Source, settings: Settings, today: date) -> ir.Table | None:
     Returns
     -------
     Table or None
-        As `features.observations.contract_fates` gives them; None where the source does not allow
+        As `features.fates.contract_fates` gives them; None where the source does not allow
         to follow contracts.
     """
     if not source.has_required("contracts"):
@@ -38,7 +39,7 @@ def fates(source: Source, settings: Settings, today: date) -> ir.Table | None:
     except TenureError:
         return None
     grace = settings.observations.grace_days
-    terms = observations.contract_fates(source.tables, grace)
+    terms = contract_fates(source.tables, grace)
     return terms.filter(terms.end_date <= ibis.date(last - timedelta(days=grace)))
 
 

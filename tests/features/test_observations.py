@@ -2,15 +2,17 @@
 
 from datetime import date, timedelta
 
+import pandas as pd
 import pytest
 from histories import frame, source
 
-from features import observations
+from features import fates, observations
 from features.errors import TenureError
 from features.settings import ObservationSettings, Settings
 
 AS_OF = date(2025, 6, 1)
 DAY = timedelta(days=1)
+SEEN_UNTIL = date(2030, 1, 1)
 
 
 def contract(contract_id="c1", start="2024-07-01", end="2025-07-01", **more):
@@ -30,8 +32,8 @@ def looked(rows, as_ofs=(AS_OF,), **settings):
     s = source({"contracts": frame("contracts", rows)})
     o = ObservationSettings(**{"horizon_days": 90, "grace_days": 30, **settings})
     observed = observations.observe(s.tables, as_ofs, o.grace_days)
-    fates = observations.outcomes(s.tables, observed, o).execute()
-    return {row.as_of.date(): row for row in fates.itertuples()}
+    came = fates.outcomes(s.tables, observed, o, as_ofs, SEEN_UNTIL).execute().sort_values("as_of")
+    return {row.as_of.date(): row for row in came.itertuples()}
 
 
 def observed_on(rows, as_of):
@@ -49,10 +51,10 @@ def test_a_contract_that_ends_with_no_other_is_churn():
 def test_the_window_is_open_at_its_start_and_closed_at_its_end():
     end = date(2025, 7, 1)
     as_ofs = [end - 91 * DAY, end - 90 * DAY, end - DAY, end]
-    fates = looked([contract()], as_ofs)
-    assert [fates[a].churned for a in as_ofs[:3]] == [False, True, True]
-    assert [fates[a].due for a in as_ofs[:3]] == [False, True, True]
-    assert end not in fates, "on its last day the contract is over"
+    rows = looked([contract()], as_ofs)
+    assert [rows[a].churned for a in as_ofs[:3]] == [False, True, True]
+    assert [rows[a].due for a in as_ofs[:3]] == [False, True, True]
+    assert end not in rows, "on its last day the contract is over"
 
 
 def test_renewed_one_day_late_within_grace_is_no_churn():
@@ -143,9 +145,9 @@ def test_an_open_ended_contract_is_in_force_and_always_due():
 def test_lost_within_the_lead_is_no_observation_and_after_it_is_churn():
     end = date(2025, 7, 1)
     as_ofs = [end - 31 * DAY, end - 30 * DAY]
-    fates = looked([contract()], as_ofs, lead_days=30)
-    assert list(fates) == as_ofs[:1]
-    assert fates[as_ofs[0]].churned
+    rows = looked([contract()], as_ofs, lead_days=30)
+    assert list(rows) == as_ofs[:1]
+    assert rows[as_ofs[0]].churned
 
 
 def test_not_known_or_not_begun_is_not_observed():
@@ -154,10 +156,61 @@ def test_not_known_or_not_begun_is_not_observed():
     assert not observed_on([contract(start="2025-06-02", known_at="2025-05-01")], AS_OF)
 
 
-def test_the_design_renewal_keeps_the_due_only():
-    later = contract(end="2026-03-01")
-    assert looked([later])
-    assert not looked([later], design="renewal")
+def test_the_design_renewal_looks_at_each_renewal_on_its_five_days():
+    end = date(2025, 7, 1)
+    days = [end - n * DAY for n in range(400, 0, -1)]
+    rows = looked([contract()], days, design="renewal", horizon_days=180)
+    assert [(end - day).days for day in rows] == [180, 120, 90, 60, 30]
+    assert all(row.due and row.churned for row in rows.values())
+    assert list(looked([contract()], days, design="renewal")) == [
+        end - n * DAY for n in (90, 60, 30)
+    ]
+
+
+def test_on_a_grid_of_months_it_takes_the_first_day_from_then_on():
+    # 180, 120, 90, 60, 30 days before July 18: January 19, March 20, April 19, May 19, June 18
+    grid = observations.calendar(date(2024, 10, 1), date(2025, 7, 1), "month")
+    rows = looked([contract(end="2025-07-18")], grid, design="renewal", horizon_days=180)
+    assert [day.month for day in rows] == [2, 4, 5, 6, 7]
+
+
+def test_one_renewal_has_one_fate_in_the_design_renewal():
+    then = contract("c2", "2025-07-01", "2025-10-01")
+    day = date(2025, 5, 2)
+    both = [contract(), then]
+    assert looked(both, [day], horizon_days=180)[day].churned, "within the window, by the next term"
+    assert not looked(both, [day], horizon_days=180, design="renewal")[day].churned
+    later = date(2025, 8, 2)
+    assert looked(both, [later], horizon_days=180, design="renewal")[later].churned
+
+
+def test_a_renewal_that_has_not_been_seen_to_its_end_is_not_learned_from(monkeypatch):
+    day = date(2025, 6, 1)
+    assert looked([contract()], [day], design="renewal")
+    monkeypatch.setitem(globals(), "SEEN_UNTIL", date(2025, 7, 30))
+    assert not looked([contract()], [day], design="renewal"), "its grace ends on July 31"
+
+
+def test_the_next_loss_is_told_once_it_has_been_seen(monkeypatch):
+    row = looked([contract(end="2025-12-01")])[AS_OF]
+    assert (row.churned, row.churn_date.date()) == (False, date(2025, 12, 1))
+    monkeypatch.setitem(globals(), "SEEN_UNTIL", date(2025, 12, 30))
+    row = looked([contract(end="2025-12-01")])[AS_OF]
+    assert pd.isna(row.churn_date)
+    assert row.followed_days == (date(2025, 11, 30) - AS_OF).days
+
+
+def test_what_those_who_stay_keep():
+    less = contract("c2", "2025-07-01", "2026-07-01", arr=900.0)
+    row = looked([contract(outcome="contracted"), less])[AS_OF]
+    assert (row.outcome, row.arr_after) == ("contracted", 900.0)
+    late = contract("c2", "2025-08-20", "2026-07-01", arr=1500.0)
+    ends_with_window = contract(end="2025-08-30")
+    row = looked([ends_with_window, {**late, "start_date": "2025-09-05"}])[AS_OF]
+    assert row.arr_after == 1500.0, "in force after a gap within grace"
+    assert pd.isna(row.outcome)
+    gone = looked([contract()])[AS_OF]
+    assert pd.isna(gone.arr_after)
 
 
 def test_end_of_data_inside_the_window_is_not_mature():
@@ -206,8 +259,8 @@ def test_contract_fates_agree_with_the_definition():
         contract("c2", "2025-07-05", None),
     ]
     s = source({"contracts": frame("contracts", rows)})
-    fates = observations.contract_fates(s.tables, 3).execute().set_index("contract_id").churned
-    assert fates.to_dict() == {"c0": False, "c1": True}
+    ended = fates.contract_fates(s.tables, 3).execute().set_index("contract_id").churned
+    assert ended.to_dict() == {"c0": False, "c1": True}
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,9 @@ def test_all_is_read(tmp_path: Path) -> None:
             "accounts": TableMapping(sql="select 1 as account_id"),
         },
         checks=(OwnCheck("usage", "are odd", "select 1", severity="error"),),
-        observations=ObservationSettings("renewal", first=date(2024, 1, 15), lead_days=30),
+        observations=ObservationSettings(
+            "renewal", first=date(2024, 1, 15), horizon_days=180, lead_days=30
+        ),
         training=TrainingSettings(folds=3),
     )
 

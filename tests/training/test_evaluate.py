@@ -192,3 +192,24 @@ def test_a_good_order_with_bad_probabilities_is_no_skill() -> None:
     told = evaluate.skill(predictions(shift=2.5), draws=50)
     assert told["auc_due_bound"] > 0.6
     assert not told["skill"]
+
+
+def test_a_churn_seen_from_several_renewals_counts_once() -> None:
+    """A monthly plan that leaves on June 1 and one that stays, looked at 90 days ahead."""
+    looks = pd.date_range("2025-01-01", "2025-05-01", freq="MS")
+    rows = pd.DataFrame(
+        [(account, day) for account in ("leaves", "stays") for day in looks],
+        columns=["account_id", "as_of"],
+    )
+    soon = rows["as_of"] + pd.Timedelta(days=92) >= pd.Timestamp("2025-06-01")
+    rows = rows.assign(
+        renewal_date=rows["as_of"] + pd.DateOffset(months=1),
+        churned=(rows["account_id"] == "leaves") & soon,
+        due=True,
+        weight=1.0,
+    )
+    told = evaluate.counts(rows)
+    assert rows["churned"].sum() == 3
+    assert (told["renewals"], told["churned"], told["churn_rate"]) == (10, 1, 0.1)
+    open_ended = evaluate.counts(rows.assign(renewal_date=pd.NaT))
+    assert (open_ended["renewals"], open_ended["churned"]) == (2, 1)

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import TenureError
-from training.split import rolling_origin
+from features.metric import Metric
+from training.churn_model import ChurnModel
+from training.evaluate import auc
+from training.split import by_account, rolling_origin
 
 
 def shuffled_months(months: int) -> pd.Series:
@@ -75,3 +80,56 @@ def test_hardly_any_day(months: int) -> None:
 def test_one_fold_is_none() -> None:
     with pytest.raises(TenureError, match="needs 2"):
         rolling_origin(shuffled_months(40), folds=1, embargo_days=120)
+
+
+def looks_at_renewals(accounts: int, seed: int) -> pd.DataFrame:
+    """Six looks at one renewal of each account; what is told hardly changes between them."""
+    rng = np.random.default_rng(seed)
+    state = rng.normal(size=accounts)
+    left = rng.random(accounts) < 1 / (1 + np.exp(1.2 + 1.3 * state + rng.normal(size=accounts)))
+    account = np.repeat(np.arange(accounts), 6)
+    seen = 0.6 * rng.normal(size=accounts)
+    return pd.DataFrame(
+        {
+            "account_id": account.astype(str),
+            "usage": (state + seen)[account] + 0.05 * rng.normal(size=len(account)),
+            **{
+                name: rng.normal(size=accounts)[account] + 0.01 * rng.normal(size=len(account))
+                for name in ("tickets", "noise", "nps")
+            },
+            "days_to_renewal": np.tile([180.0, 150, 120, 90, 60, 30], accounts),
+            "churned": left[account],
+            "weight": 1 / 6,
+        }
+    )
+
+
+def auc_of(rows: pd.DataFrame, parts: list[np.ndarray], metrics: Mapping[str, Metric]) -> float:
+    """AUC of rows that are each predicted by a model of the other parts."""
+    told = np.empty(len(rows))
+    for part in parts:
+        told[part] = fitted(rows[~part], metrics).scores(rows[part])
+    return auc(told, rows["churned"])
+
+
+def fitted(rows: pd.DataFrame, metrics: Mapping[str, Metric]) -> ChurnModel:
+    return ChurnModel.fit(rows, rows["churned"], 6 * rows["weight"], metrics, 150)
+
+
+def test_random_rows_promise_what_new_accounts_do_not_keep(metrics: dict[str, Metric]) -> None:
+    rows, new = looks_at_renewals(1500, seed=1), looks_at_renewals(8000, seed=2)
+    truth = auc(fitted(rows, metrics).scores(new), new["churned"])
+    at_random = np.random.default_rng(0).integers(5, size=len(rows))
+    promised = auc_of(rows, [at_random == part for part in range(5)], metrics)
+    ours = auc_of(rows, by_account(rows["account_id"], 5), metrics)
+    assert promised - truth > 0.03
+    assert abs(ours - truth) <= 0.02
+
+
+def test_each_account_is_on_one_side_and_in_one_part() -> None:
+    accounts = pd.Series(np.random.default_rng(0).integers(50, size=400).astype(str))
+    parts = by_account(accounts, 4)
+    assert (np.sum(parts, axis=0) == 1).all()
+    for part in parts:
+        assert not set(accounts[part]) & set(accounts[~part])
+    assert by_account(accounts, 4)[0].tolist() == parts[0].tolist()
