@@ -34,10 +34,16 @@ WITHIN, BETWEEN, LASTING = 0.6, 0.35, 0.6
 CHURNED = 0.203
 """Share of accounts that leave at one of their two renewals."""
 
+SPREAD = 0.5
+"""Of the logarithms of the weights."""
+
 MIDDLE, WIDTH, SHIFT = (0.18, 0.56), (0.8, 2.2), 0.15
 
 STRENGTH = 6.6, 5.9
 """Log-odds between all green and all red, for ramps and steps: the truth's AUC is about .835."""
+
+AGE = -0.25
+"""What e times the age as a customer adds to the log-odds."""
 
 SILENT, SILENCE = 0.55, 0.5
 """Share of surveys without an answer, and what that adds to the log-odds."""
@@ -54,7 +60,7 @@ def plant(
     high = rng.random(p) < 0.7
     null = np.zeros(p, dtype=bool)
     null[rng.choice(p, NULL_METRICS, replace=False)] = True
-    weights = np.where(null, 0.0, rng.lognormal(0, 0.5, p))
+    weights = np.where(null, 0.0, rng.lognormal(0, SPREAD, p))
     weights *= 100 / weights.sum()
 
     code = rng.choice(len(SEGMENTS), size=accounts, p=SHARES)
@@ -74,7 +80,7 @@ def plant(
     parts = np.where(silent, silence, strength * weights / 100 * lost)
     apart = rng.normal(0, 0.3, len(SEGMENTS))
     age = rng.exponential(900, accounts) + 365
-    odds = parts.sum(axis=2) + apart[code] - 0.25 * np.log(age / 900)
+    odds = parts.sum(axis=2) + apart[code] + AGE * np.log(age / 900)
     drawn = rng.random(odds.shape)
     start = brentq(lambda a: (1 - np.prod(1 - expit(odds + a), axis=0)).mean() - CHURNED, -20, 20)
     risk = expit(odds + start)
@@ -112,6 +118,7 @@ def plant(
             for j, name in enumerate(names)
             if not null[j]
         },
+        "levels": dict(zip(names, level.T.tolist(), strict=True)),
         "oracle": {"auc": _auc(table["true_risk"], table["churned"])},
         "churned": int(table["churned"].sum()),
     }

@@ -11,7 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from features.metric import Metric
-from training import ramp, spreads
+from training import ramp, ramp_fit, spreads
 from training.cells import Cells
 from training.churn_model import ChurnModel
 from training.evaluate import auc
@@ -215,6 +215,6 @@ def true_goals(company: Company) -> Learned:
         goals=np.full((p, code.max() + 1), np.nan),
     )
     ramps = replace(ramp.Assumed.before(problem).ramps, green=np.ones(p), log_width=np.zeros(p))
-    found = ramp.fit_weights(problem, ramps)
+    found = ramp_fit.fit_weights(problem, ramps)
     problem = replace(problem, penalties=spreads.best(problem, spreads.near(problem, found)))
-    return Learned(pd.Series(ramp.fit_weights(problem, ramps).beta, climbed.columns))
+    return Learned(pd.Series(ramp_fit.fit_weights(problem, ramps).beta, climbed.columns))

@@ -4,8 +4,10 @@
     reject  the weight and goal in use today stand; what counts nothing today counts nothing
     fix     a weight, a goal, or both, as people say
 
-A weight that people set keeps its value; the others share what is left of 100 in proportion. Of
-several decisions on one metric (and segment) the last one holds. A new version takes over what was
+Decided are metrics, or whole dimensions: a dimension's weight is the sum of its metrics', which
+share it in proportion. A weight that people set keeps its value; the others share what is left, of
+their dimension where that was set, and of 100. Of several decisions on one metric (and segment) or
+dimension the last one holds. A new version takes over what was
 fixed or rejected, marked with the version it comes from; what was accepted lapses, as the evidence
 has changed, and is proposed anew.
 """
@@ -32,6 +34,7 @@ class HealthDecision:
     ----------
     action : {"accept", "reject", "fix"}
     metric : str
+        Metric, or dimension.
     why, by, at : str
         Reason, name, and moment (ISO, UTC).
     weight : float, optional
@@ -66,11 +69,19 @@ class HealthDecision:
 
 def check(decision: HealthDecision, score: HealthScore) -> None:
     """Refuse a decision that cannot be carried out; raises TenureError naming all that is wrong."""
-    known = {each.name: each for each in score.metrics}
+    members = _members(score)
+    known = [*(each.name for each in score.metrics), *members]
     faults = []
     if decision.metric not in known:
         near = did_you_mean(decision.metric, known)
-        faults.append(f"'{decision.metric}' is no metric of this health score.{near}")
+        faults.append(
+            f"'{decision.metric}' is no metric and no dimension of this health score.{near}"
+        )
+    elif decision.metric in members and (decision.goal, decision.segment) != (None, PORTFOLIO):
+        faults.append(
+            f"'{decision.metric}' is a dimension: it has a weight; goals, for all or a segment, "
+            f"belong to its metrics {', '.join(members[decision.metric])}."
+        )
     if not decision.why.strip():
         faults.append("A decision needs a reason.")
     if decision.action == "fix" and decision.weight is None and decision.goal is None:
@@ -109,22 +120,58 @@ def apply(
 ) -> HealthScore:
     """The health score that follows from decisions on a learned one; `present_weights` out of 100.
 
-    Decisions on metrics that the score does not have are passed over.
+    Decisions on metrics and dimensions that the score does not have are passed over.
     """
+    members = _members(score)
     weights: dict[str, float] = {}
-    known = {each.name for each in score.metrics}
+    dimensions: dict[str, float] = {}
     for each in in_force(decisions):
-        if each.metric not in known or each.action == "accept":
+        if each.action == "accept":
             continue
         if each.action == "reject":
-            weights[each.metric] = present_weights.get(each.metric, 0.0)
-            score = with_goals_of_today(score, each.metric, present_goals)
-            continue
-        if each.weight is not None:
+            for name in members.get(each.metric, [each.metric]):
+                weights[name] = present_weights.get(name, 0.0)
+                score = with_goals_of_today(score, name, present_goals)
+        elif each.metric in members and each.weight is not None:
+            dimensions[each.metric] = each.weight
+        elif each.weight is not None:
             weights[each.metric] = each.weight
         if each.goal is not None:
             score = with_goal(score, each.metric, each.goal, each.segment)
-    return with_weights(score, weights)
+    weights = {each.name: weights[each.name] for each in score.metrics if each.name in weights}
+    return with_weights(score, weights | _shared(score, weights, dimensions))
+
+
+def _members(score: HealthScore) -> dict[str, list[str]]:
+    """Metrics of each dimension; none where a metric bears the dimension's name."""
+    names = {each.name for each in score.metrics}
+    return {
+        each.name: [m.name for m in score.metrics if m.dimension == each.name]
+        for each in score.dimensions
+        if each.name not in names
+    }
+
+
+def _shared(
+    score: HealthScore, weights: Mapping[str, float], dimensions: Mapping[str, float]
+) -> dict[str, float]:
+    """Weights of the metrics that share what is left of a dimension's weight that people set."""
+    told = {}
+    for name, weight in dimensions.items():
+        own = [each for each in score.metrics if each.dimension == name]
+        free = [each for each in own if each.name not in weights]
+        rest = weight - sum(weights[each.name] for each in own if each.name in weights)
+        if rest < 0 or (rest > 0 and not free):
+            raise TenureError(
+                f"The weights that people set for metrics of {name} sum to {weight - rest:g}, "
+                f"its own to {weight:g}.",
+                f"Fix {name} to what its metrics sum to, or accept one of them.",
+            )
+        learned = sum(each.weight for each in free)
+        for each in free:
+            share = each.weight / learned if learned else 1 / len(free)
+            told[each.name] = rest * share
+    return told
 
 
 def with_weights(score: HealthScore, weights: Mapping[str, float]) -> HealthScore:

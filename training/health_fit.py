@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.metric import Metric
-from training import ramp, spreads
+from training import places, ramp, ramp_fit, spreads
 from training.cells import Floats, Ints
 from training.health_evidence import dimension_weights, goals_of, intervals, with_lead
 from training.health_rows import Rows, rows_of, usable
@@ -52,7 +52,7 @@ def learn(
     found, draws = _ramps(problem, learned, data.account, refits, seed)
     goals, found = goals_of(data, problem, found, draws if learned == "metrics" else [])
     if learned != "nothing":
-        found = ramp.fit_weights(problem, found)
+        found = ramp_fit.fit_weights(problem, found)
     if not found.beta.any():
         # every metric runs against its healthy direction: there is nothing to stand on
         learned = "nothing"
@@ -123,14 +123,14 @@ def _shares(ramps: Ramps) -> Floats:
 def _ramps(
     problem: Problem, learned: Learned, account: Ints, refits: int, seed: int
 ) -> tuple[Ramps, list[Ramps]]:
-    """The most probable scorecard, and draws around it."""
+    """The scorecard with its ramps where they lie on average, and draws around it."""
     if learned == "nothing":
         today = problem.expected / problem.expected.sum()
         return replace(ramp.Assumed.before(problem).ramps, beta=today), []
     free = learned == "metrics"
-    best = ramp.fit(problem)
+    best = ramp_fit.fit(problem)
     rng = np.random.default_rng(seed)
-    return best, [
-        ramp.refit(replace(problem, penalties=held), best, account, rng, ramps=free)
+    return places.settled(problem, best) if free else best, [
+        ramp_fit.refit(replace(problem, penalties=held), best, account, rng, ramps=free)
         for held in spreads.drawn(problem, best, rng, refits)
     ]

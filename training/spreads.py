@@ -18,7 +18,7 @@ from itertools import product
 import numpy as np
 from scipy.special import expit
 
-from training import ramp
+from training import ramp, ramp_fit
 from training.cells import Floats
 from training.ramp import Penalties, Problem, Ramps
 
@@ -51,7 +51,7 @@ class Likelihood:
 def learned(problem: Problem) -> Problem:
     """The problem with the spreads under which the data are most probable."""
     for _ in range(ROUNDS):
-        found = ramp.fit(problem)
+        found = ramp_fit.fit(problem)
         problem = replace(problem, penalties=best(problem, near(problem, found)))
     return problem
 

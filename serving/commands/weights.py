@@ -37,7 +37,10 @@ def weights(
         ),
     ] = "champion",
     metric: Annotated[
-        str | None, typer.Argument(help="Metric to decide on.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[METRIC | DIMENSION]", help="What to decide on.", show_default=False
+        ),
     ] = None,
     weight: Annotated[
         float | None, typer.Option(help="With fix: its weight, out of 100.", show_default=False)
@@ -114,13 +117,15 @@ def _decide(
     from training.decisions import HealthDecision
 
     if metric is None:
-        raise TenureError(f"Which metric to {action}?", f"`tenure weights {action} METRIC`.")
+        raise TenureError(
+            f"Which metric or dimension to {action}?", f"`tenure weights {action} METRIC`."
+        )
     decision = HealthDecision(
         action=action,  # type: ignore[arg-type]
         metric=metric,
         why=why,
         by=by or getpass.getuser(),
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         weight=weight,
         goal=goal,
         segment=segment,

@@ -53,6 +53,24 @@ def test_to_accept_changes_nothing_and_to_reject_takes_what_is_in_use():
     assert weights(decisions.apply(SCORE, [decided("reject")], {}, {}))["use"] == 0
 
 
+def test_a_dimension_is_decided_on_as_a_whole():
+    told = decisions.apply(SCORE, [decided("fix", "depth", weight=35.0)], {}, {})
+    assert weights(told) == pytest.approx({"use": 25, "nps": 65, "a": 10})
+    made = [decided("fix", "depth", weight=35.0), decided("fix", "use", weight=20.0)]
+    assert weights(decisions.apply(SCORE, made, {}, {})) == pytest.approx(
+        {"use": 20, "nps": 65, "a": 15}
+    )
+    today = {"use": 10.0, "a": 6.0}
+    rejected = decisions.apply(SCORE, [decided("reject", "depth")], today, {"a": 5.0})
+    assert weights(rejected) == pytest.approx({"use": 10, "nps": 84, "a": 6})
+    assert rejected.metrics[2].portfolio.goal == 5
+    too_much = [decided("fix", "depth", weight=35.0), decided("fix", "use", weight=40.0)]
+    with pytest.raises(TenureError, match="sum to 40"):
+        decisions.apply(SCORE, too_much, {}, {})
+    with pytest.raises(TenureError, match="'depth' is a dimension"):
+        decisions.check(decided("fix", "depth", goal=3.0), SCORE)
+
+
 def test_a_goal_moves_with_its_band_for_one_segment_or_all():
     told = decisions.apply(SCORE, [decided("fix", goal=20.0, segment="small")], {}, {})
     own, everybody = told.metrics[0].segments[0], told.metrics[0].portfolio

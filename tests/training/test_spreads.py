@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from training import ramp, spreads
+from training import ramp, ramp_fit, spreads
 from training.cells import Cells
 from training.ramp import Penalties, Problem
 from training.spreads import Likelihood
@@ -53,7 +53,7 @@ def test_unlike_metrics_are_seen_to_be_unlike() -> None:
     def found(spread: float) -> float:
         given = problem(spread)
         ramps = replace(ramp.Assumed.before(given).ramps, green=np.ones(12), log_width=np.zeros(12))
-        at = spreads.near(given, ramp.fit_weights(given, ramps))
+        at = spreads.near(given, ramp_fit.fit_weights(given, ramps))
         return spreads.best(given, at).metric / spreads.BOUNDED
 
     assert found(0.0) < 0.2
@@ -62,7 +62,7 @@ def test_unlike_metrics_are_seen_to_be_unlike() -> None:
 
 def test_spreads_are_drawn_around_the_best() -> None:
     given = problem(0.5, rows=2000)
-    ramps = ramp.fit_weights(given, ramp.Assumed.before(given).ramps)
+    ramps = ramp_fit.fit_weights(given, ramp.Assumed.before(given).ramps)
     drawn = spreads.drawn(given, ramps, np.random.default_rng(0), 200)
     best = spreads.best(given, spreads.near(given, ramps))
     told = np.array([each.metric for each in drawn])
