@@ -81,6 +81,10 @@ class Workplace:
         documents = report.documents(trained.backtest, trained.summary, asdict(settings))
         return trained, tracking.log(trained, settings, metrics, origin, documents)
 
+    def settings_of(self, info: "ModelInfo") -> Settings:
+        """The settings by which a version's features are built: with the key features it knows."""
+        return self._knowing(info.settings["metrics"]["key_features"])
+
     def _knowing(self, key_features: Sequence[str] | None) -> Settings:
         """The settings with the key features that a model goes by, whatever tenure.toml says."""
         known = None if key_features is None else tuple(key_features)
@@ -121,7 +125,7 @@ class Workplace:
         model, info = tracking.load(version)
         health = tracking.load_health(info.version)
         day = as_of or observations.scoring_day(self.source, self.settings)
-        settings = self._knowing(info.settings["metrics"]["key_features"])
+        settings = self.settings_of(info)
         table = score.score_table(
             self.source,
             settings,

@@ -266,7 +266,7 @@ def counts(rows: pd.DataFrame) -> dict[str, Any]:
     earlier ones too: it counts once, at the last of them.
     """
     due = rows[rows["due"]]
-    renewals = due.groupby(["account_id", due["renewal_date"].fillna(pd.Timestamp.max)])
+    renewals = due.groupby(["account_id", "renewal_date"], dropna=False)
     seen = renewals["churned"].max().astype(bool)
     churned = seen & ~seen.groupby("account_id").shift(-1, fill_value=False)
     return {

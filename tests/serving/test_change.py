@@ -20,11 +20,11 @@ def world(champion, use_store):
 
     with pytest.MonkeyPatch.context() as patch:
         use_store(patch, champion.store)
-        model, _ = tracking.load()
+        model, info = tracking.load()
     place = Workplace.open(str(champion.company), champion.config)
     day = observations.scoring_day(place.source, place.settings)
     before = observations.day_before(day, "month")
-    table = build.feature_table(place.source, place.settings, [before, day])
+    table = build.feature_table(place.source, place.settings_of(info), [before, day])
     now = table["as_of"] == pd.Timestamp(day)
     known = ["account_id", "as_of", *(each.name for each in model.features)]
     return model, table[now][known].reset_index(drop=True), table[~now][known]

@@ -43,7 +43,7 @@ def test_every_account_has_health_and_a_band_that_can_be_replayed(scored, health
     assert moved.abs().max() > 1
 
 
-def test_health_change_is_the_difference_of_two_looks(champion, scored, health):
+def test_health_change_is_the_difference_of_two_looks(champion, scored, health, use_store):
     from features import build
     from serving.workflow import Workplace
 
@@ -51,7 +51,10 @@ def test_health_change_is_the_difference_of_two_looks(champion, scored, health):
     table = scored[0].set_index("account_id")
     day = table["as_of"].iloc[0].date()
     before = standing.looks(day, "month")[-2]
-    was = build.feature_table(place.source, place.settings, [before])
+    with pytest.MonkeyPatch.context() as patch:
+        use_store(patch, champion.store)
+        settings = place.settings_of(tracking.load()[1])
+    was = build.feature_table(place.source, settings, [before])
     then = pd.Series(health.score.score(was)["health"].to_numpy(), index=was["account_id"])
     both = table.index.intersection(then.index)
     expected = table.loc[both, "health"] - then[both]
