@@ -1,5 +1,7 @@
 """What several test folders share: one small company with a model that serves."""
 
+import fcntl
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,22 +36,40 @@ def _use_store() -> Callable[[pytest.MonkeyPatch, str], None]:
 
 @pytest.fixture(scope="session")
 def champion(tmp_path_factory: pytest.TempPathFactory) -> Champion:
-    """400 accounts, quickly learned; made once, so read it only."""
+    """400 accounts, quickly learned; made once, so read it only.
+
+    Once for all processes of `./run test`, which names a folder in TENURE_TESTS_SHARE.
+    """
+    share = os.environ.get("TENURE_TESTS_SHARE")
+    folder = Path(share) if share else tmp_path_factory.mktemp("champion")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = folder / "version"
+        if not made.exists():
+            made.write_text(str(_champion_in(folder)))
+        return Champion(*_places(folder), int(made.read_text()))
+
+
+def _places(folder: Path) -> tuple[Path, Path, str]:
+    """Where the champion's company, settings and store lie."""
+    return folder / "company", folder / "tenure.toml", f"sqlite:///{folder}/models/mlflow.db"
+
+
+def _champion_in(folder: Path) -> int:
+    """Simulate, train and promote; gives the version."""
     from features import simulate
     from serving.workflow import Workplace
     from training import tracking
 
-    folder = tmp_path_factory.mktemp("champion")
-    company, config = folder / "company", folder / "tenure.toml"
+    company, config, store = _places(folder)
     simulate.write(simulate.simulate(accounts=400, months=24, seed=1), company)
-    config.write_text("[training]\nfolds = 3\nbags = 3\ntrees = 80\ntrials = 2\n")
-    store = f"sqlite:///{folder}/models/mlflow.db"
+    config.write_text("[training]\nfolds = 3\nbags = 3\ntrees = 80\n")
     with pytest.MonkeyPatch.context() as patch:
         use_store(patch, store)
         _, version = Workplace.open(str(company), config).train(_quietly)
         assert version is not None
         tracking.promote(version)
-    return Champion(company, config, store, version)
+    return version
 
 
 @pytest.fixture(scope="session")
