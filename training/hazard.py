@@ -1,0 +1,470 @@
+"""Time to churn: one curve per account, from which the probability of every horizon is read.
+
+The time after a look is cut into periods of about a month. A row of the hazard model is an account
+in one period that it has reached (a *person-period*); its outcome is whether the account leaves in
+it. When a contract may end is known beforehand and is therefore given, not learned: the model
+learns from the periods in which a contract may end, with the days until that end as a feature, and
+all other periods share one small hazard, that of terminations in mid-term. A hazard that had to
+find the renewals itself would learn little but the calendar.
+
+With hazards h_1, h_2, ... the account stays through k periods with probability (1 - h_1) ... (1 -
+h_k). So all horizons agree, and a longer one never has the smaller probability.
+
+**The curve and the served probability.** Within the outcome window the cumulated hazards are scaled
+so that the curve passes exactly through the served, calibrated probability; before and after the
+window the hazards stand as learned. With a lead of 0, the curve at the horizon *is* that
+probability.
+
+References
+----------
+Singer and Willett (1993). It's about time: using discrete-time survival analysis to study duration
+and the timing of events.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.metric import CONTEXT, Metric
+from training.calibration import Calibration
+from training.churn_model import ChurnModel, choose_trees
+from training.evaluate import draw_figures, log_losses
+from training.split import Fold
+
+Floats = NDArray[np.float64]
+
+HORIZONS = (30, 90, 180, 365)
+"""Days for which a probability is told."""
+
+NAMES = tuple(f"churn_{days}d" for days in HORIZONS)
+"""Columns that tell them."""
+
+NEEDED = ("days_to_renewal", "churn_date", "followed_days")
+"""Columns of a training table without which no time to churn is learned."""
+
+MONTH_DAYS = 30
+MOST_ROWS = 150_000
+"""Person-periods that are learned from, of accounts drawn at random where there are more."""
+
+
+def _ahead(name: str, label: str, formula: str) -> Metric:
+    return Metric(
+        name=name,
+        dimension=CONTEXT,
+        label=label,
+        unit="days",
+        healthy=None,
+        actionable=False,
+        formula=formula,
+        sentence=f"{label}: {{value}}",
+        needs=(),
+        value=lambda table: table[name],
+    )
+
+
+AHEAD = {
+    each.name: each
+    for each in (
+        _ahead(
+            "days_ahead", "Days ahead", "days from as_of to the end in the period, or its start"
+        ),
+        _ahead("ends_ahead", "Ends", "ends of the contract in the period; empty while open-ended"),
+        _ahead("period_days", "Days of the period", "length of the period"),
+    )
+}
+"""What a person-period knows beside the account's metrics."""
+
+
+@dataclass(frozen=True)
+class Periods:
+    """The periods into which the time after a look is cut, and the window among them.
+
+    Parameters
+    ----------
+    lead_days, horizon_days : int
+        Of the outcome window.
+    """
+
+    lead_days: int
+    horizon_days: int
+
+    @property
+    def bounds(self) -> NDArray[np.int64]:
+        """Days after the look, m + 1 of them; period j is (bounds[j], bounds[j + 1]]."""
+        closes = self.lead_days + self.horizon_days
+        last = max(HORIZONS[-1], closes)
+        days = {*range(0, last, MONTH_DAYS), *HORIZONS, self.lead_days, closes}
+        return np.array(sorted(days), dtype=np.int64)
+
+    @property
+    def window(self) -> NDArray[np.bool_]:
+        """Which periods the outcome window holds, shape (m,)."""
+        opens, closes = self.lead_days, self.lead_days + self.horizon_days
+        return np.asarray((self.bounds[:-1] >= opens) & (self.bounds[1:] <= closes))
+
+    def ends(self, table: pd.DataFrame) -> tuple[Floats, Floats]:
+        """Where contracts may end, if each term is followed by one as long.
+
+        Returns
+        -------
+        ends : ndarray, shape (n, m)
+            Ends in each period; NaN for accounts that may leave on any day.
+        ahead : ndarray, shape (n, m)
+            Days from the look to the first of them, or to the start of the period.
+        """
+        first = table["days_to_renewal"].to_numpy(np.float64)[:, None]
+        term = _column(table, "term_days")[:, None]
+        again = np.isfinite(term) & (term >= 1)
+        bounds = self.bounds.astype(np.float64)[None, :]
+        later = np.floor((bounds - first) / np.where(again, term, 1.0)) * again
+        behind = np.where(bounds >= first, 1 + later, 0.0)
+        ends = np.where(np.isfinite(first), np.diff(behind, axis=1), np.nan)
+        next_end = first + behind[:, :-1] * np.where(again, term, 0.0)
+        return ends, np.where(ends > 0, next_end, bounds[:, :-1])
+
+    def persons(self, table: pd.DataFrame, followed_days: Floats | None = None) -> pd.DataFrame:
+        """Person-periods in which a contract may end.
+
+        Parameters
+        ----------
+        table : DataFrame, shape (n, ...)
+            Feature table; with `followed_days`, a training table.
+        followed_days : ndarray of shape (n,), optional
+            Days after the look whose outcome is known: only periods known to their end are told,
+            of accounts that had not left before, with `churned`.
+
+        Returns
+        -------
+        DataFrame
+            `place` (row of the table), `period`, and the columns of `AHEAD`.
+        """
+        ends, ahead = self.ends(table)
+        held = ends != 0
+        churned = None
+        if followed_days is not None:
+            left = _days_to_churn(table)[:, None]
+            known = (self.bounds[None, 1:] <= followed_days[:, None]) & ~(left <= self.bounds[:-1])
+            held, churned = held & known, left <= self.bounds[None, 1:]
+        place, period = np.nonzero(held)
+        told = pd.DataFrame(
+            {
+                "place": place,
+                "period": period,
+                "days_ahead": ahead[place, period],
+                "ends_ahead": ends[place, period],
+                "period_days": np.diff(self.bounds)[period].astype(np.float64),
+            }
+        )
+        return told if churned is None else told.assign(churned=churned[place, period])
+
+
+@dataclass(frozen=True, eq=False)
+class Hazard:
+    """Hazards of leaving, period by period.
+
+    Parameters
+    ----------
+    periods : Periods
+    model : ChurnModel
+        Of the periods in which a contract may end.
+    between : float
+        Hazard per day in the others.
+    """
+
+    periods: Periods
+    model: ChurnModel
+    between: float
+
+    @classmethod
+    def fit(
+        cls,
+        table: pd.DataFrame,
+        metrics: Mapping[str, Metric],
+        periods: Periods,
+        trees: int,
+        seed: int = 0,
+        known_until: pd.Timestamp | None = None,
+    ) -> Self:
+        """Learn from rows whose later fate is known, at most until a day.
+
+        Parameters
+        ----------
+        table : DataFrame
+            `features.build.training_table`.
+        metrics : mapping of name to Metric
+        periods : Periods
+        trees : int
+        seed : int
+        known_until : Timestamp, optional
+            What came later is not used.
+        """
+        followed = _followed(table, known_until)
+        rows = learnable(table, metrics, periods, followed, seed)
+        known = {**metrics, **AHEAD}
+        model = ChurnModel.fit(rows, rows["churned"], rows["weight"], known, trees, seed)
+        return cls(periods, model, _between(table, periods, followed))
+
+    def calibrated(self, rows: pd.DataFrame) -> Self:
+        """Calibrate on person-periods told out of time: `score`, `churned`, `weight`."""
+        return self.with_calibration(
+            Calibration.fit(rows["score"], rows["churned"], rows["weight"])
+        )
+
+    def with_calibration(self, calibration: Calibration) -> Self:
+        """The same hazards, calibrated so."""
+        return replace(self, model=replace(self.model, calibration=calibration))
+
+    def hazards(self, table: pd.DataFrame) -> Floats:
+        """Probability of leaving in each period for who has reached it, shape (n, m)."""
+        lengths = np.diff(self.periods.bounds)
+        told = np.tile(-np.expm1(-self.between * lengths), (len(table), 1))
+        rows = self.periods.persons(table)
+        if len(rows):
+            told[rows["place"], rows["period"]] = self.model.predict_proba(
+                self._inputs(table, rows)
+            )
+        return told
+
+    def scores(self, table: pd.DataFrame, rows: pd.DataFrame) -> Floats:
+        """Log-odds before calibration of person-periods of a table, shape (rows,)."""
+        return self.model.scores(self._inputs(table, rows))
+
+    def window_probability(self, table: pd.DataFrame) -> Floats:
+        """What the hazards alone say of the outcome window, shape (n,)."""
+        steps = -np.log1p(-self.hazards(table))
+        return np.asarray(-np.expm1(-steps[:, self.periods.window].sum(axis=1)))
+
+    def curve(self, table: pd.DataFrame, probability: Floats) -> pd.DataFrame:
+        """Probabilities of leaving within `HORIZONS`, through the served one.
+
+        Parameters
+        ----------
+        table : DataFrame, shape (n, ...)
+            Feature table.
+        probability : ndarray, shape (n,)
+            The served probability of the outcome window.
+
+        Returns
+        -------
+        DataFrame, shape (n, len(HORIZONS))
+            The columns of `NAMES`, indexed as `table`; none is below the one before it.
+        """
+        window = self.periods.window
+        steps = -np.log1p(-self.hazards(table))
+        with np.errstate(divide="ignore"):
+            target = -np.log1p(-np.asarray(probability, dtype=np.float64))
+        steps[:, window] *= (target / steps[:, window].sum(axis=1))[:, None]
+        left = -np.expm1(-np.cumsum(steps, axis=1))
+        told = left[:, np.searchsorted(self.periods.bounds, HORIZONS) - 1]
+        if self.periods.lead_days == 0:
+            told = _through(told, probability, self.periods.horizon_days)
+        return pd.DataFrame(told, index=table.index, columns=list(NAMES))
+
+    def save(self, folder: Path) -> None:
+        """Write the model and `hazard.json` into a folder, which may be new."""
+        self.model.save(folder)
+        about = {
+            "lead_days": self.periods.lead_days,
+            "horizon_days": self.periods.horizon_days,
+            "between": self.between,
+        }
+        (folder / "hazard.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        about = json.loads((folder / "hazard.json").read_text(encoding="utf-8"))
+        periods = Periods(about["lead_days"], about["horizon_days"])
+        return cls(periods, ChurnModel.load(folder), about["between"])
+
+    def _inputs(self, table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+        own = [each.name for each in self.model.features if each.name not in AHEAD]
+        return _joined(table, own, rows)
+
+
+def learnable(
+    table: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    periods: Periods,
+    followed_days: Floats,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Person-periods to learn from: the metrics, `AHEAD`, `churned` and `weight`."""
+    rows = periods.persons(table, followed_days)
+    if len(rows) > MOST_ROWS:
+        accounts, names = pd.factorize(table["account_id"])
+        drawn = np.random.default_rng(seed).random(len(names)) < MOST_ROWS / len(rows)
+        rows = rows[drawn[accounts[rows["place"]]]]
+    told = _joined(table, [name for name in metrics if name in table], rows)
+    weight = table["weight"].to_numpy(np.float64)[rows["place"]]
+    return told.assign(churned=rows["churned"].to_numpy(bool), weight=weight)
+
+
+def told_before(
+    table: pd.DataFrame,
+    backtest: pd.DataFrame,
+    folds: list[Fold],
+    metrics: Mapping[str, Metric],
+    periods: Periods,
+    grace_days: int,
+    most: int,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, int, Calibration]:
+    """What the curve would have told of each judged row before its time.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `features.build.training_table`.
+    backtest : DataFrame
+        Judged rows with their calibrated `probability`.
+    folds : list of Fold
+        Of the table; the first warms up.
+    metrics : mapping of name to Metric
+    periods : Periods
+    grace_days : int
+        Days after an end until it is known that nobody followed on.
+    most : int
+        The most trees.
+    seed : int
+
+    Returns
+    -------
+    backtest : DataFrame
+        With the columns of `NAMES`, `curve_alone` (the window's probability by the hazards alone),
+        `churn_days` (until the account left; empty where it has not) and `followed_days`.
+    trees : int
+        Their number, settled on the warm-up.
+    calibration : Calibration
+        Of the hazards, from all that was told before its time.
+    """
+    trees = 0
+    past: list[pd.DataFrame] = []
+    parts = []
+    grace = pd.Timedelta(days=grace_days)
+    for number, fold in enumerate(folds):
+        before, block = table[fold.train_mask], table[fold.test_mask]
+        if number == 0:
+            known = [
+                learnable(part, metrics, periods, _followed(part, until - grace), seed)
+                for part, until in ((before, fold.test_from), (block, folds[1].test_from))
+            ]
+            trees = choose_trees(known[0], known[1], {**metrics, **AHEAD}, most, seed)[1]
+        model = Hazard.fit(before, metrics, periods, trees, seed, fold.test_from - grace)
+        if number:
+            known_rows = pd.concat(past)
+            known_rows = known_rows[known_rows["known_at"] <= fold.test_from]
+            model = model.calibrated(known_rows)
+            served = block[["account_id", "as_of"]].merge(
+                backtest[["account_id", "as_of", "probability"]], how="left"
+            )
+            curve = model.curve(block, served["probability"].to_numpy(np.float64))
+            parts.append(
+                pd.concat([block[["account_id", "as_of", "followed_days"]], curve], axis=1).assign(
+                    churn_days=_days_to_churn(block), curve_alone=model.window_probability(block)
+                )
+            )
+        rows = periods.persons(block, _followed(block, None))
+        closes = pd.to_timedelta(periods.bounds[1:][rows["period"]], unit="D") + grace
+        past.append(
+            rows.assign(
+                score=model.scores(block, rows),
+                weight=block["weight"].to_numpy(np.float64)[rows["place"]],
+                known_at=block["as_of"].to_numpy()[rows["place"]] + closes.to_numpy(),
+            )
+        )
+    told = backtest.merge(pd.concat(parts), on=["account_id", "as_of"], validate="1:1")
+    everything = pd.concat(past)
+    calibration = Calibration.fit(everything["score"], everything["churned"], everything["weight"])
+    return told, trees, calibration
+
+
+def judged(backtest: pd.DataFrame, periods: Periods, seed: int = 0) -> dict[str, Any]:
+    """Compare the curve's own answer for the window with the plain model's, row by row.
+
+    Returns
+    -------
+    dict
+        `log_loss_curve`, `log_loss_plain`, their `difference` with `low` and `high` (95 %, by
+        account), `as_good` (the interval does not lie above 0) and `verdict`.
+    """
+    y = backtest["churned"].to_numpy(np.float64)
+    own, plain = (
+        log_losses(backtest[name].to_numpy(np.float64), y)
+        for name in ("curve_alone", "probability")
+    )
+
+    def means(_: pd.DataFrame, weights: Floats) -> dict[str, Floats]:
+        total = weights.sum(axis=0)
+        return {"own": own @ weights / total, "plain": plain @ weights / total}
+
+    point = means(backtest, backtest["weight"].to_numpy(np.float64)[:, None])
+    drawn = draw_figures(backtest, means, seed=seed)
+    low, high = np.quantile(drawn["own"] - drawn["plain"], [0.025, 0.975])
+    curve, served = float(point["own"][0]), float(point["plain"][0])
+    as_good = bool(low <= 0)
+    days = f"within {periods.horizon_days} days"
+    verdict = (
+        f"Time to churn: {days} the curve alone has a log-loss of {curve:.4f}, the plain model "
+        f"{served:.4f} (difference {curve - served:+.4f}, {low:+.4f} to {high:+.4f}): "
+        + ("as good. " if as_good else "worse, so the plain model's answer stays. ")
+        + "What is served passes through the plain model's probability there."
+    )
+    return {
+        "log_loss_curve": curve,
+        "log_loss_plain": served,
+        "difference": curve - served,
+        "low": float(low),
+        "high": float(high),
+        "as_good": as_good,
+        "verdict": verdict,
+    }
+
+
+def _through(told: Floats, probability: Floats, horizon_days: int) -> Floats:
+    """Mend the last digit: at the horizon it is the probability, and none crosses it."""
+    p = np.asarray(probability, dtype=np.float64)[:, None]
+    days = np.array(HORIZONS)
+    told = np.where(days <= horizon_days, np.minimum(told, p), np.maximum(told, p))
+    return np.where(days == horizon_days, p, told)
+
+
+def _between(table: pd.DataFrame, periods: Periods, followed_days: Floats) -> float:
+    """Hazard per day in periods in which no contract may end; half an event if none was seen."""
+    ends, _ = periods.ends(table)
+    left = _days_to_churn(table)[:, None]
+    bounds = periods.bounds
+    quiet = (ends == 0) & (bounds[1:] <= followed_days[:, None]) & ~(left <= bounds[:-1])
+    weight = table["weight"].to_numpy(np.float64)[:, None]
+    events = float((weight * (quiet & (left <= bounds[1:]))).sum())
+    days = float((weight * quiet * np.diff(bounds)).sum())
+    return (events + 0.5) / (days + 365.0)
+
+
+def _followed(table: pd.DataFrame, known_until: pd.Timestamp | None) -> Floats:
+    followed = _column(table, "followed_days")
+    if known_until is None:
+        return followed
+    until = (known_until - table["as_of"]).dt.days.to_numpy(np.float64)
+    return np.asarray(np.minimum(followed, until))
+
+
+def _days_to_churn(table: pd.DataFrame) -> Floats:
+    return np.asarray((table["churn_date"] - table["as_of"]).dt.days, dtype=np.float64)
+
+
+def _joined(table: pd.DataFrame, names: list[str], rows: pd.DataFrame) -> pd.DataFrame:
+    told = table[names].take(rows["place"].to_numpy()).reset_index(drop=True)
+    return told.assign(**{name: rows[name].to_numpy() for name in AHEAD})
+
+
+def _column(table: pd.DataFrame, name: str) -> Floats:
+    if name not in table:
+        return np.full(len(table), np.nan)
+    return np.asarray(table[name], dtype=np.float64)
