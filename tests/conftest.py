@@ -63,7 +63,7 @@ def _champion_in(folder: Path) -> int:
 
     company, config, store = _places(folder)
     simulate.write(simulate.simulate(accounts=400, months=24, seed=1), company)
-    config.write_text("[training]\nfolds = 3\nbags = 3\ntrees = 80\n")
+    config.write_text("[training]\nfolds = 3\nbags = 3\ntrees = 80\ntrials = 2\n")
     with pytest.MonkeyPatch.context() as patch:
         use_store(patch, store)
         _, version = Workplace.open(str(company), config).train(_quietly)
