@@ -111,9 +111,7 @@ def quantities(
             windows.user_days(marked, as_ofs, "28d"),
             sessions.quantities(usage, as_ofs),
         ]
-    t = observations
-    for part in parts:
-        t = attach(t, part)
+    t = attach(observations, *parts)
     told_since = windows.covered(usage, observations)
     sign_ins_since = windows.covered(usage.filter(usage.feature == SIGN_IN), observations)
     t = t.left_join(told_since, "as_of").drop("as_of_right")

@@ -61,9 +61,15 @@ class Pattern:
     among: tuple[str, ...] = ()
 
 
-def attach(observations: ir.Table, part: ir.Table) -> ir.Table:
-    """The observations with a part's columns beside them; null where the part has no row."""
-    return observations.left_join(part, list(KEYS)).drop("account_id_right", "as_of_right")
+def attach(observations: ir.Table, *parts: ir.Table) -> ir.Table:
+    """The observations with the parts' columns beside them; null where a part has no row.
+
+    Parts given together are one join, which is translated faster than joins within joins.
+    """
+    t = observations
+    for number, part in enumerate(parts):
+        t = t.left_join(part, list(KEYS), rname=f"{{name}}_{number}_")
+    return t.drop(*(f"{key}_{number}_" for number in range(len(parts)) for key in KEYS))
 
 
 def blocks(as_ofs: Sequence[date]) -> list[list[date]]:

@@ -503,8 +503,8 @@ FROM (
         `t27`.`actions_28d`,
         `t27`.`active_days_28d`,
         `t27`.`last_used`,
-        `t29`.`account_id` AS `account_id_right`,
-        `t29`.`as_of` AS `as_of_right`,
+        `t29`.`account_id` AS `account_id_0_`,
+        `t29`.`as_of` AS `as_of_0_`,
         `t29`.`late_28d`
       FROM (
         SELECT
@@ -3986,8 +3986,8 @@ FROM (
   SELECT
     `t2`.`account_id`,
     `t2`.`as_of`,
-    `t11`.`account_id` AS `account_id_right`,
-    `t11`.`as_of` AS `as_of_right`,
+    `t11`.`account_id` AS `account_id_0_`,
+    `t11`.`as_of` AS `as_of_0_`,
     `t11`.`csm_last`,
     `t11`.`csm_age_days`,
     `t11`.`csm_mean_90d`,
