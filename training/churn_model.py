@@ -37,10 +37,10 @@ OUTCOMES = (
 TREES: Mapping[str, Any] = {
     "objective": "binary",
     "learning_rate": 0.05,
-    "num_leaves": 8,
+    "num_leaves": 5,
     "min_data_in_leaf": 40,
     "lambda_l2": 10.0,
-    "feature_fraction_bynode": 0.4,
+    "feature_fraction_bynode": 0.6,
     "deterministic": True,
     "force_row_wise": True,
     "verbosity": -1,
