@@ -52,7 +52,12 @@ bare = Starlette(
 )
 
 
-@bentoml.service(workers=1, logging={"access": {"enabled": False}}, metrics={"enabled": False})
+@bentoml.service(
+    workers=1,
+    logging={"access": {"enabled": False}},
+    metrics={"enabled": False},
+    tracing={"excluded_urls": ".*"},
+)
 class Empty:
     """An endpoint of BentoML that does nothing, behind the same middleware as Tenure's."""
 

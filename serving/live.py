@@ -120,6 +120,8 @@ class Snapshot:
     def warm(self) -> None:
         """Make everything that requests would otherwise wait for."""
         _ = self.by_id, self.encoded, self.tag
+        if self.predictor:
+            self.predictor.predict([{}])
 
 
 def edition(version: object, settings_version: int) -> str:

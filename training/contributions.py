@@ -18,17 +18,17 @@ Yang (2021). Fast TreeSHAP (arXiv 2109.09847), and Nadel and Wettenstein (2025).
 Trees to Boolean Logic (arXiv 2511.09376): tables per leaf and pattern.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import NamedTuple, Self
+from functools import cached_property
+from typing import Self
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from training import trees
+from training import leaf_values, trees
+from training.one_by_one import OneByOne
 from training.trees import Answer, Column, Floats, Leaf, Reading, Test
 
 BITS = 8
@@ -90,7 +90,7 @@ class Group:
         if not self.long:
             return (values.take(code, mode="wrap") for values in table)
         patterns, place = np.unique(code, return_inverse=True)
-        return iter(_shap(*_alike(self.leaves), patterns)[0][:, place])
+        return iter(leaf_values.shap(*leaf_values.alike(self.leaves), patterns)[0][:, place])
 
     def tabled(self, tables: Mapping[int, Floats]) -> tuple[list[int], Floats]:
         """Features that the group moves, and their SHAP values by code, shape (F, 2^B).
@@ -194,25 +194,20 @@ class Forest:
 
     def _few(self, X: Floats) -> tuple[Floats, Floats]:
         """Ask all tests of all groups at once, row by row."""
-        flat, read = self._flat, self._reading.of(X)
+        read = self._reading.of(X)
         scores, contributions = np.zeros(len(X)), np.zeros((len(X), self.width))
         for row in range(len(X)):
-            given = (read[flat.column, row] <= flat.threshold) == flat.left
-            bits = np.logical_and.reduceat(given, flat.first_of_bit)
-            codes = np.add.reduceat(np.where(bits, flat.weight, 0), flat.first_of_group)
-            # bincount and cumsum add one after the other, as the loop over groups does
-            reached = np.where(flat.full, codes == flat.full, codes)
-            scores[row] = np.cumsum(flat.reached[flat.group_offset + reached])[-1]
-            values = flat.table.take(flat.slot_offset + codes[flat.slot_group], mode="clip")
-            for own, slots, long in flat.long:
-                values[slots] = _shap(*long, codes[own][:, None])[:, :, 0]
-            contributions[row] = np.bincount(flat.slot_feature, values, self.width)
+            # bincount adds one after the other, as the loop over groups does
+            sums = np.bincount(*self._one_by_one.values(read[:, row]), self.width + 1)
+            contributions[row], scores[row] = sums[:-1], sums[-1]
         return scores, contributions
 
     @cached_property
     def _shap(self) -> list[tuple[list[int], Floats]]:
         """By group: features, and their SHAP values by code."""
-        tables = _tables([leaf for group in self.groups if not group.long for leaf in group.leaves])
+        tables = leaf_values.tables(
+            [leaf for group in self.groups if not group.long for leaf in group.leaves]
+        )
         return [group.tabled(tables) for group in self.groups]
 
     @cached_property
@@ -238,8 +233,8 @@ class Forest:
         ]
 
     @cached_property
-    def _flat(self) -> "_Flat":
-        return _Flat.of(self.groups, self._bits, self._shap)
+    def _one_by_one(self) -> OneByOne:
+        return OneByOne.of(self.groups, self._bits, self._shap, self.width)
 
 
 def _given(
@@ -252,79 +247,6 @@ def _given(
         return out
     given = [(read[column] <= threshold) == left for column, threshold, left in answers]
     return np.asarray(np.logical_and.reduce(given))
-
-
-class _Flat(NamedTuple):
-    """All groups in one row of arrays: answers, bits of answers, groups of bits, and tables.
-
-    Of a long path, `full` is the code that reaches its leaf, else 0; `long` has those of equal
-    length together: their groups, the slots of each, and their covers and values.
-    """
-
-    column: NDArray[np.intp]
-    threshold: Floats
-    left: NDArray[np.bool_]
-    first_of_bit: NDArray[np.intp]
-    weight: NDArray[np.intp]
-    first_of_group: NDArray[np.intp]
-    full: NDArray[np.intp]
-    group_offset: NDArray[np.intp]
-    reached: Floats
-    slot_group: NDArray[np.intp]
-    slot_offset: NDArray[np.intp]
-    slot_feature: NDArray[np.intp]
-    table: Floats
-    long: list[tuple[NDArray[np.intp], NDArray[np.intp], tuple[Floats, Floats]]]
-
-    @classmethod
-    def of(
-        cls,
-        groups: Sequence[Group],
-        asked: Sequence[Sequence[Sequence[tuple[int, float, bool]]]],
-        shap: Sequence[tuple[list[int], Floats]],
-    ) -> Self:
-        """Lay the groups out one after the other."""
-        bits = [bit for group in asked for bit in group]
-        answers = [answer for bit in bits for answer in bit]
-        length = np.array([len(features) for features, _ in shap])
-        slot_group, first_slot = np.repeat(np.arange(len(groups)), length), _starts(length)
-        size = np.array([values.shape[1] for _, values in shap])
-        reached = [_ends(group) if group.long else group.reached for group in groups]
-        is_long = np.array([group.long for group in groups])
-        alike = [np.flatnonzero(is_long & (length == each)) for each in set(length[is_long])]
-        return cls(
-            column=np.array([column for column, _, _ in answers], np.intp),
-            threshold=np.array([threshold for _, threshold, _ in answers]),
-            left=np.array([left for _, _, left in answers], np.bool_),
-            first_of_bit=_starts(np.array([len(bit) for bit in bits])),
-            weight=np.concatenate([1 << np.arange(len(group)) for group in asked]),
-            first_of_group=_starts(np.array([len(group) for group in asked])),
-            full=np.where(is_long, (1 << length) - 1, 0),
-            group_offset=_starts(np.array([len(values) for values in reached])),
-            reached=np.concatenate(reached),
-            slot_group=slot_group,
-            slot_offset=_starts(size[slot_group]),
-            slot_feature=np.array([each for features, _ in shap for each in features], np.intp),
-            table=np.concatenate([values.ravel() for _, values in shap]),
-            long=[
-                (
-                    own,
-                    first_slot[own][:, None] + np.arange(length[own[0]]),
-                    _alike([groups[each].leaves[0] for each in own.tolist()]),
-                )
-                for own in alike
-            ],
-        )
-
-
-def _ends(group: Group) -> Floats:
-    """What a long path gives where a row leaves it, and where it does not."""
-    return np.array([0.0, group.leaves[0].value])
-
-
-def _starts(lengths: NDArray[np.int_]) -> NDArray[np.intp]:
-    """Where each of several runs begins."""
-    return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.intp)
 
 
 # From leaves to tables
@@ -365,56 +287,3 @@ def _passes(
     for test, left in answers:
         passed &= (codes >> bits.index(((test, True),)) & 1) == left
     return passed
-
-
-def _tables(leaves: Sequence[Leaf]) -> dict[int, Floats]:
-    """SHAP values of each leaf, shape (D, 2^D), by the leaf's identity; see `_shap`."""
-    sizes: dict[int, list[Leaf]] = defaultdict(list)
-    for leaf in leaves:
-        sizes[len(leaf.cover)].append(leaf)
-    found: dict[int, Floats] = {}
-    for size, alike in sizes.items():
-        step = max(1, 2**19 // (size**2 * 2**size))
-        for start in range(0, len(alike), step):
-            some = alike[start : start + step]
-            values = _shap(*_alike(some), np.arange(2**size))
-            found |= dict(zip(map(id, some), values, strict=True))
-    return found
-
-
-def _alike(leaves: Sequence[Leaf]) -> tuple[Floats, Floats]:
-    """Covers, shape (m, D), and values, shape (m,), of m leaves with as many features."""
-    cover = np.array([list(leaf.cover.values()) for leaf in leaves])
-    return cover, np.array([leaf.value for leaf in leaves])
-
-
-@cache
-def _gauss(nodes: int) -> tuple[Floats, Floats]:
-    """Nodes and weights of Gauss's rule for the integral over [0, 1]."""
-    places, weights = np.polynomial.legendre.leggauss(nodes)
-    return (places + 1) / 2, weights / 2
-
-
-def _shap(cover: Floats, value: Floats, patterns: NDArray[np.intp]) -> Floats:
-    """SHAP values of m leaves (see `_alike`) for c patterns: shape (m, D, c).
-
-    Patterns have shape (c,), or (m, c) where each leaf has its own. Bit j of a pattern tells
-    whether the row passes the tests of the leaf's feature j.
-    A feature's value is its own step times the mean, over all orders of joining, of the product of
-    the other features' factors: a row's pass (1 or 0) once joined, the cover before. Orders are
-    drawn by a moment of joining in [0, 1] for each feature, so that the mean is the integral of a
-    polynomial of degree D - 1, and Gauss's rule with D / 2 nodes gives it exactly.
-    """
-    cover, size = cover[:, :, None], cover.shape[1]
-    passes = (patterns[..., None, :] >> np.arange(size)[:, None] & 1).astype(np.float64)
-    moment, weight = (each[:, None, None, None] for each in _gauss((size + 1) // 2))
-    others = _product_of_others(cover * (1 - moment) + passes * moment)
-    return np.asarray(value[:, None, None] * (passes - cover) * (others * weight).sum(axis=0))
-
-
-def _product_of_others(factors: Floats) -> Floats:
-    """Product along the last axis but one of all factors except the one in place."""
-    before, after = np.ones_like(factors), np.ones_like(factors)
-    np.cumprod(factors[..., :-1, :], axis=-2, out=before[..., 1:, :])
-    np.cumprod(factors[..., :0:-1, :], axis=-2, out=after[..., -2::-1, :])
-    return before * after

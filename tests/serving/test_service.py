@@ -1,7 +1,9 @@
 """The real service process, as `tenure serve` starts it."""
 
+import os
 import re
 import time
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -138,3 +140,16 @@ def test_the_log_names_the_page(ready):
         assert time.monotonic() < deadline
         time.sleep(0.3)
     assert re.search(rf"The page: {ready.url}/", "".join(ready.lines))
+
+
+def test_no_request_is_traced(tmp_path):
+    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+
+    (tmp_path / "secret").write_bytes(b"-")
+    # and what importing the service sets is gone again
+    with patch.dict(os.environ, {"TENURE_RUN": str(tmp_path)}):
+        from serving.service import Tenure
+
+        app = Tenure.to_asgi()
+    (tracing,) = [each for each in app.user_middleware if each.cls is OpenTelemetryMiddleware]
+    assert tracing.kwargs["excluded_urls"].url_disabled("http://127.0.0.1/v1/score")
