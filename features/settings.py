@@ -122,7 +122,8 @@ class TrainingSettings:
     folds : int
         Blocks of time in the backtest, each predicted from what came before it.
     bags : int
-        Refits on resampled accounts, from which intervals of probabilities are read.
+        Refits on resampled accounts, from which intervals of probabilities are read; the health
+        score is refitted twice as often for its own. 0: no intervals.
     trees : int
         The most trees a model may have; the backtest settles on fewer.
     trials : int

@@ -125,7 +125,7 @@ def island(column: pd.Series, churned: pd.Series, metric: Metric) -> Leak | None
     left, size = (cells[name].to_numpy(np.float64) for name in ("sum", "size"))
     if len(cells) < 3:
         return None
-    beside = np.array([_beside(left, size, place) for place in range(1, len(cells) - 1)])
+    beside = _beside(left, size)
     rate, n = (left / size)[1:-1], size[1:-1]
     above = rate - beside.max(axis=1)
     gap = np.maximum(above, beside.min(axis=1) - rate)
@@ -148,15 +148,18 @@ def island(column: pd.Series, churned: pd.Series, metric: Metric) -> Leak | None
     )
 
 
-def _beside(left: Floats, size: Floats, place: int) -> tuple[float, float]:
-    """Churn rates just below and just above a cell, of at least `FEWEST` rows if there are."""
-    told = []
-    for near in (slice(place - 1, None, -1), slice(place + 1, None)):
-        rows = np.cumsum(size[near])
-        end = min(int(np.searchsorted(rows, FEWEST)), len(rows) - 1)
-        # one of each kind is added: the rate of few rows is uncertain
-        told.append((np.cumsum(left[near])[end] + 1) / (rows[end] + 2))
-    return told[0], told[1]
+def _beside(left: Floats, size: Floats) -> Floats:
+    """Churn rates just below and just above each inner cell, shape (cells - 2, 2).
+
+    Each is of at least `FEWEST` rows, if there are as many.
+    """
+    rows, lost = (np.concatenate([[0.0], np.cumsum(each)]) for each in (size, left))
+    place = np.arange(1, len(size) - 1)
+    start = np.searchsorted(rows, rows[place] - FEWEST, side="right") - 1
+    end = np.searchsorted(rows, rows[place + 1] + FEWEST)
+    sides = ((np.maximum(start, 0), place), (place + 1, np.minimum(end, len(size))))
+    # one of each kind is added: the rate of few rows is uncertain
+    return np.column_stack([(lost[b] - lost[a] + 1) / (rows[b] - rows[a] + 2) for a, b in sides])
 
 
 def does_not_fade(renewals: Looks, metric: Metric) -> Leak | None:

@@ -229,7 +229,8 @@ def _health(
     }
     told = health_backtest.told_before(table, folds, metrics, **today)
     backtest = backtest.merge(told, on=["account_id", "as_of"], how="left", validate="1:1")
-    score = HealthScore.fit(table, table["churned"], table["weight"], metrics, **today)
+    refits = 2 * settings.training.bags
+    score = HealthScore.fit(table, table["churned"], table["weight"], metrics, refits, **today)
     return Health(score, Bands.learn(backtest)), backtest
 
 

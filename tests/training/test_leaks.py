@@ -93,6 +93,22 @@ def test_a_count_that_the_outcome_stops(panel: pd.DataFrame, metrics: dict[str, 
     assert found(panel.assign(noise=months), metrics) == []
 
 
+def test_rates_beside_a_cell_are_those_that_one_finds_walking_from_it() -> None:
+    rng = np.random.default_rng(0)
+    size = rng.integers(1, 60, 30).astype(float)
+    left = np.floor(size * rng.random(30))
+
+    def walk(places: range) -> float:
+        rows = lost = 0.0
+        for place in places:
+            if rows < leaks.FEWEST:
+                rows, lost = rows + size[place], lost + left[place]
+        return (lost + 1) / (rows + 2)
+
+    walked = [(walk(range(p - 1, -1, -1)), walk(range(p + 1, 30))) for p in range(1, 29)]
+    np.testing.assert_allclose(leaks._beside(left, size), walked)
+
+
 def test_a_step_is_no_island(panel: pd.DataFrame, metrics: dict[str, Metric]) -> None:
     rng = np.random.default_rng(0)
     late = np.where(panel["churned"] & (rng.random(len(panel)) < 0.7), 4, 0)
