@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.special import expit
 
 from training import ramp, ramp_fit
@@ -94,23 +95,29 @@ def drawn(problem: Problem, found: Ramps, rng: np.random.Generator, size: int) -
 def compared(problem: Problem, likelihood: Likelihood) -> dict[Penalties, float]:
     """Logarithm of the marginal likelihood of all spreads, up to a constant."""
     evidence = {}
-    for metric, dimension, missing in product(METRIC, DIMENSION, MISSING):
+    for metric, dimension in product(METRIC, DIMENSION):
         if problem.tied and dimension:
             continue
-        held = replace(
-            problem.penalties, metric=metric, dimension=dimension, missing=1 / missing**2
-        )
-        bounded = replace(held, metric=BOUNDED * metric, dimension=BOUNDED * dimension)
-        evidence[bounded] = _evidence(replace(problem, penalties=held), likelihood)
+        held = replace(problem.penalties, metric=metric, dimension=dimension)
+        precision = np.asarray(np.linalg.inv(replace(problem, penalties=held).variance()))
+        for missing in MISSING:
+            told = replace(
+                held,
+                metric=BOUNDED * metric,
+                dimension=BOUNDED * dimension,
+                missing=1 / missing**2,
+            )
+            evidence[told] = _evidence(likelihood, precision, told.missing)
     return evidence
 
 
-def _evidence(problem: Problem, likelihood: Likelihood) -> float:
-    """Logarithm of the marginal likelihood, up to a constant."""
+def _evidence(likelihood: Likelihood, precision: Floats, missing: float) -> float:
+    """Logarithm of the marginal likelihood, up to a constant; `precision` is that of the betas."""
     A, h, betas = likelihood.A, likelihood.h, likelihood.betas
-    prior = problem.penalties.missing * np.eye(len(h))
-    prior[:betas, :betas] = np.linalg.inv(problem.variance())
+    prior = missing * np.eye(len(h))
+    prior[:betas, :betas] = precision
     root = np.linalg.cholesky(A + prior)
-    fit = np.linalg.solve(root, h)
-    gained = np.log(np.diag(np.linalg.cholesky(prior))).sum() - np.log(np.diag(root)).sum()
-    return float(gained + fit @ fit / 2)
+    fit = solve_triangular(root, h, lower=True)
+    of_betas = np.log(np.diag(np.linalg.cholesky(precision))).sum()
+    before = of_betas + (len(h) - betas) / 2 * np.log(missing)
+    return float(before - np.log(np.diag(root)).sum() + fit @ fit / 2)
