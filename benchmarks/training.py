@@ -8,7 +8,6 @@ matrix  the table alone, what memory is measured from
 bare    one `lightgbm.train` on the matrix, with Tenure's parameters and as many trees
 train   `training.pipeline.train` without intervals of probabilities (``bags = 0``): backtest of 5
         folds, calibration, health score, leak audit, figures with their intervals, points
-report  the page of `tenure evaluate --html`
 
 CPU seconds and peak memory; the ratios are what counts.
 """
@@ -18,10 +17,8 @@ import json
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,7 +113,20 @@ def main() -> None:
     if asked.part:
         print(json.dumps(measured(asked.part, asked)))
         return
-    print(measured("train", asked)); 
+    words = [f"--{name}={value}" for name, value in vars(asked).items() if value is not None]
+    told = {}
+    print("| part | CPU s | s | peak MB |\n|---|---|---|---|")
+    for part in PARTS:
+        line = [sys.executable, "-P", __file__, f"--part={part}", *words]
+        told[part] = json.loads(subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout)
+        figures = " | ".join(f"{value:,.1f}" for value in told[part].values())
+        print(f"| {part} | {figures} |", flush=True)
+    matrix_mb = asked.rows * asked.metrics * 8 / 2**20
+    more_mb = told["train"]["peak_mb"] - told["matrix"]["peak_mb"] + matrix_mb
+    ratio = told["train"]["cpu_s"] / told["bare"]["cpu_s"]
+    print(f"train / bare: {ratio:.1f} times the CPU (bar 8)")
+    print(f"the table and what came on top: {more_mb / matrix_mb:.1f} times the matrix (bar 3)")
+
 
 if __name__ == "__main__":
     main()

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from features.errors import TenureError
 from features.metric import Metric
@@ -123,7 +124,11 @@ class HealthScore:
         weights, goals = present_weights or {}, present_goals or {}
         check(weights, goals, metrics)
         groups = grouping or EVERYONE
-        return cls(**learn(table, churned, weight, metrics, refits, seed, weights, goals, groups))
+        # matrices are small: more threads of BLAS wait for each other, and round differently
+        with threadpool_limits(1, user_api="blas"):
+            return cls(
+                **learn(table, churned, weight, metrics, refits, seed, weights, goals, groups)
+            )
 
     @property
     def weights_(self) -> dict[str, Any]:
