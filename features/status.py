@@ -14,7 +14,9 @@ own.
   has no CSM's rating; where nobody was active, nobody took any minutes). No record is missing.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -85,23 +87,108 @@ def codes(
     metrics, settings
         As for `status`.
     """
-    code = np.full((rows, len(metrics)), ABSENT, np.int8)
-    numbers = [n for n, name in enumerate(metrics) if _is_number(columns.get(name))]
-    if numbers:
-        names = list(metrics)
-        value = np.column_stack([columns[names[n]] for n in numbers])
-        told = np.where(value == 0, ZERO, KNOWN)
-        code[:, numbers] = np.where(np.isnan(value), ABSENT, told)
-    for place, metric in enumerate(metrics.values()):
-        own, column = code[:, place], columns.get(metric.name)
-        if column is not None and not _is_number(column):
-            own[~pd.isna(column)] = KNOWN
-        if metric.age in columns:
-            own[(own != ABSENT) & (columns[metric.age] > _stale_days(metric, settings))] = STALE
-        for other, exempt in metric.not_for:
-            if other in columns:
-                own[(own == ABSENT) & (columns[other] == exempt)] = NOT_APPLICABLE
-    return code
+    deciding = {
+        name
+        for metric in metrics.values()
+        for name in (metric.age, *(other for other, _ in metric.not_for))
+    }
+    names = [*metrics, *sorted(deciding & columns.keys() - metrics.keys())]
+    matrix, levels = np.full((len(names), rows), np.nan), {}
+    for own, name in zip(matrix, names, strict=True):
+        column = columns.get(name)
+        if column is None or column.dtype == np.float64:
+            own[:] = np.nan if column is None else column
+        else:
+            code, levels[name] = pd.factorize(column)
+            own[:] = np.where(code < 0, np.nan, code)
+    return Rules.of(names, metrics, levels, settings).codes(matrix.T)[:, : len(metrics)]
+
+
+class _Pairs(NamedTuple):
+    """Columns, shape (m,), each with another one and a value of it that decides on it."""
+
+    own: NDArray[np.intp]
+    other: NDArray[np.intp]
+    value: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, told: Sequence[tuple[int, int, float]]) -> Self:
+        """Lay out m pairs with their values."""
+        own, other, value = zip(*told, strict=True) if told else ((), (), ())
+        return cls(np.array(own, np.intp), np.array(other, np.intp), np.array(value, np.float64))
+
+
+class Rules(NamedTuple):
+    """What decides on the values of a matrix.
+
+    Parameters
+    ----------
+    category : ndarray of bool, shape (k,)
+        Columns that hold places among a category's levels, where 0 is no zero.
+    ages : pairs
+        Columns, those with their ages in days, and the age above which they are stale.
+    exempt : pairs
+        Columns that do not apply where they are missing and another one has the value.
+    """
+
+    category: NDArray[np.bool_]
+    ages: _Pairs
+    exempt: _Pairs
+
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[str],
+        metrics: Mapping[str, Metric],
+        levels: Mapping[str, Sequence[str]],
+        settings: MetricSettings,
+    ) -> Self:
+        """Lay out what the metrics say of themselves.
+
+        Parameters
+        ----------
+        names : sequence of k str
+            The matrix's columns.
+        metrics : mapping of str to Metric
+            Of those that are judged.
+        levels : mapping of str to sequence of str
+            Of the categories among the columns.
+        settings : MetricSettings
+        """
+        place = {name: number for number, name in enumerate(names)}
+        told = [(place[name], metric) for name, metric in metrics.items()]
+        ages: list[tuple[int, int, float]] = [
+            (own, place[metric.age], _stale_days(metric, settings))
+            for own, metric in told
+            if metric.age in place
+        ]
+        exempt = [
+            (own, place[other], _as_number(value, levels.get(other)))
+            for own, metric in told
+            for other, value in metric.not_for
+            if other in place
+        ]
+        category = np.array([name in levels for name in names], np.bool_)
+        return cls(category, _Pairs.of(ages), _Pairs.of(exempt))
+
+    def codes(self, matrix: NDArray[np.float64]) -> NDArray[np.int8]:
+        """Places among `STATUSES`, of the shape (n, k) of a matrix in which NaN is no value."""
+        told = np.where((matrix == 0) & ~self.category, np.int8(ZERO), np.int8(KNOWN))
+        code = np.where(np.isnan(matrix), np.int8(ABSENT), told)
+        own, other, value = self.ages
+        row, pair = np.nonzero((matrix[:, other] > value) & (code[:, own] != ABSENT))
+        code[row, own[pair]] = STALE
+        own, other, value = self.exempt
+        row, pair = np.nonzero((matrix[:, other] == value) & (code[:, own] == ABSENT))
+        code[row, own[pair]] = NOT_APPLICABLE
+        return code
+
+
+def _as_number(value: str | float, levels: Sequence[str] | None) -> float:
+    """A value as a column holds it, and NaN if it holds none such."""
+    if levels is None:
+        return math.nan if isinstance(value, str) else value
+    return float(list(levels).index(str(value))) if value in levels else math.nan
 
 
 def columns_of(table: pd.DataFrame) -> dict[str, Column]:
@@ -112,10 +199,6 @@ def columns_of(table: pd.DataFrame) -> dict[str, Column]:
         else column.astype(object).to_numpy()
         for name, column in table.items()
     }
-
-
-def _is_number(column: Column | None) -> bool:
-    return column is not None and column.dtype == np.float64
 
 
 def _stale_days(metric: Metric, settings: MetricSettings) -> int:

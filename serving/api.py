@@ -183,6 +183,10 @@ class Prediction(_Form):
     churn_probability: Probability
     probability_low: Probability | None
     probability_high: Probability | None
+    health: Annotated[float, Field(ge=0, le=100)] | None
+    band: Literal["healthy", "watch", "at risk"] | None = Field(
+        description="As at a first look: no earlier band holds an account back"
+    )
     coverage: Probability = Field(
         description="Share of the model's weight that applies whose inputs are given and fresh"
     )

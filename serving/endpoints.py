@@ -87,9 +87,10 @@ class Api:
         if snapshot.predictor is None:
             raise NotReadyError("No model is loaded.")
         if len(asked) <= FEW:
-            rows = snapshot.predictor.predict(asked)
+            rows = snapshot.predictor.predict(asked, language.of(request))
         else:
-            rows = await to_thread.run_sync(snapshot.predictor.predict, asked)
+            predict = snapshot.predictor.predict
+            rows = await to_thread.run_sync(predict, asked, language.of(request))
         self.audit.note(request, [], snapshot.version)
         body = (
             f'{{"model_version":{json.dumps(snapshot.version)},"predictions":[{",".join(rows)}]}}'

@@ -125,7 +125,7 @@ def _asking(name: str, summary: str, answer: str, *failures: int) -> dict[str, A
         **_operation(name, summary, _json(answer), 400, 408, 413, 415, *failures, *_ALWAYS),
         "requestBody": {"required": True, "content": _json(forms[name])},
     }
-    return told if name == "predict" else {**told, "parameters": [_LANG]}
+    return {**told, "parameters": [_LANG]}
 
 
 def _looking(name: str, summary: str, answer: str, *failures: int) -> dict[str, Any]:

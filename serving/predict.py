@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from features import status
 from features.errors import did_you_mean
-from features.metric import CONTEXT, DIMENSIONS, Metric
+from features.metric import CONTEXT, DIMENSIONS, Language, Metric
 from features.settings import MetricSettings
 from serving import coverage, sentences
 from serving.api import ApiError
+from serving.judge import Judge
+from serving.language import LANGUAGES
 from serving.what_if import WhatIf
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
     from training.encoding import Feature
     from training.health import Health
 
-MOST_KEPT = 200_000
-"""Drivers' words that are kept; some 60 MB."""
+MOST_KEPT = 100_000
+"""Drivers' words that are kept in each language; some 40 MB."""
 
 Value = float | str | None
 Observation = Mapping[str, Value]
@@ -76,15 +78,15 @@ class Predictor:
         rises_at = cuts.healthy_from + cuts.margin
         return WhatIf(self.model, self.metrics, self.health.score, rises_at)
 
-    def predict(self, observations: Sequence[Observation]) -> list[str]:
+    def predict(self, observations: Sequence[Observation], language: Language = "en") -> list[str]:
         """Score observations, in their order.
 
         Returns
         -------
         list of str
             Forms `serving.api.Prediction` as JSON. Written here because all but the points of a
-            driver depends on its value alone and is kept: making 100 drivers anew takes longer
-            than the model does.
+            driver depends on its value and goal alone and is kept: making 100 drivers anew takes
+            longer than the model does.
 
         Raises
         ------
@@ -93,39 +95,29 @@ class Predictor:
             and every value of the wrong kind.
         """
         self._check(observations)
-        matrix = self._matrix(observations)
+        values = [[each.get(name) for name in self._names] for each in observations]
+        matrix = self._matrix(values)
         explained = self.model.explain_encoded(matrix)
         points = explained.point_matrix
-        code = status.codes(self._columns(matrix), len(matrix), self._read, self.settings)
-        order = np.argsort(-np.abs(points), axis=1, kind="stable")
-        rows = zip(
-            observations,
-            explained.probability.tolist(),
-            _known(explained.low),
-            _known(explained.high),
-            points.tolist(),
-            order.tolist(),
-            code.tolist(),
-            zip(
-                coverage.coverage(code, self._weights).tolist(),
-                coverage.by_status(code, self._weights),
-                strict=True,
-            ),
-            strict=True,
-        )
-        base = explained.base_probability
+        code = self._rules.codes(matrix)
+        group, health, band = self._judged(matrix)
+        by_status = coverage.by_status(code, self._weights)
+        heads = {
+            "churn_probability": explained.probability.tolist(),
+            "probability_low": _known(explained.low),
+            "probability_high": _known(explained.high),
+            "health": _known(health),
+            "band": band,
+            "coverage": coverage.coverage(code, self._weights).tolist(),
+            "coverage_by_status": by_status,
+            "coverage_sentence": [coverage.sentence(shares, language) for shares in by_status],
+            "base_probability": [explained.base_probability] * len(matrix),
+            "dimension_points": self._dimension_points(points),
+        }
+        drivers = self._drivers(values, points, code, group, language)
         return [
-            "".join(
-                (
-                    f'{{"churn_probability":{probability!r},',
-                    f'"probability_low":{json.dumps(low)},"probability_high":{json.dumps(high)},',
-                    f'{_covered(*covered)}"base_probability":{base!r},',
-                    f'"dimension_points":{json.dumps(self._dimension_points(shares))},"drivers":[',
-                    self._drivers(observation, shares, places, known),
-                    "]}",
-                )
-            )
-            for observation, probability, low, high, shares, places, known, covered in rows
+            f'{_json(dict(zip(heads, head, strict=True)))[:-1]},"drivers":[{told}]}}'
+            for head, told in zip(zip(*heads.values(), strict=True), drivers, strict=True)
         ]
 
     @cached_property
@@ -145,67 +137,67 @@ class Predictor:
         }
         return {dimension: places for dimension, places in members.items() if places}
 
-    def _matrix(self, observations: Sequence[Observation]) -> NDArray[np.float64]:
+    def _matrix(self, values: Sequence[Sequence[Value]]) -> NDArray[np.float64]:
         """What the trees read, shape (n, p); NaN where nothing is known."""
-        return np.array(
-            [
-                [_number(feature, observation.get(feature.name)) for feature in self.model.features]
-                for observation in observations
-            ]
-        )
+        rows = [list(each) for each in values]
+        for place, levels in self._levels.items():
+            for row in rows:
+                row[place] = levels.get(row[place])
+        return np.array(rows, np.float64)
 
-    def _columns(self, matrix: NDArray[np.float64]) -> dict[str, status.Column]:
-        """The inputs as numbers, and categories by their names."""
-        columns: dict[str, status.Column] = dict(zip(self._names, matrix.T, strict=True))
-        for feature in self.model.features:
-            if feature.kind == "category":
-                levels = np.array([*feature.levels, None], object)
-                code = columns[feature.name].astype(np.float64)
-                columns[feature.name] = levels[np.where(np.isnan(code), -1, code).astype(np.intp)]
-        return columns
+    def _judged(
+        self, matrix: NDArray[np.float64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64], list[str | None]]:
+        """Place of each row's goals, its health and its band."""
+        if self._judge is None:
+            none: list[str | None] = [None] * len(matrix)
+            return np.zeros(len(matrix), np.intp), np.full(len(matrix), np.nan), none
+        group = self._judge.groups(matrix)
+        return group, *self._judge.judge(matrix, group)
+
+    def _dimension_points(self, points: NDArray[np.float64]) -> list[dict[str, float]]:
+        sums = [points[:, places].sum(axis=1).tolist() for places in self._members.values()]
+        return [dict(zip(self._members, row, strict=True)) for row in zip(*sums, strict=True)]
 
     def _drivers(
         self,
-        observation: Observation,
-        points: Sequence[float],
-        places: Sequence[int],
-        known: Sequence[int],
-    ) -> str:
-        told = self._said
-        if len(told) > MOST_KEPT:
-            told.clear()
-        written = []
-        for place in places:
-            value = observation.get(self._names[place])
-            what = (place, value, known[place])
-            said = told.get(what)
-            if said is None:
-                said = told[what] = self._driver(*what)
-            written.append(f'{said}"points":{points[place]!r}}}')
-        return ",".join(written)
+        values: Sequence[Sequence[Value]],
+        points: NDArray[np.float64],
+        code: NDArray[np.int8],
+        group: NDArray[np.intp],
+        language: Language,
+    ) -> Iterator[str]:
+        """Write each row's drivers by absolute points."""
+        said = self._said[language]
+        if len(said) > MOST_KEPT:
+            said.clear()
+        order = np.argsort(-np.abs(points), axis=1, kind="stable")
+        rows = (each.tolist() for each in (points, code, group, order))
+        for own, shares, known, where, places in zip(values, *rows, strict=True):
+            yield ",".join(
+                [
+                    f"{said[place, own[place], known[place], where]}{shares[place]!r}}}"
+                    for place in places
+                ]
+            )
 
-    def _driver(self, place: int, value: Value, known: int) -> str:
-        """Write a driver as JSON, up to its points."""
+    def told(self, place: int, value: Value, known: int, group: int, language: Language) -> str:
+        """Write a driver as JSON, up to the number of its points."""
         metric = self._told_by[place]
+        goal = self._goals[group][place]
         told = {
             "metric": metric.name,
             "dimension": metric.dimension,
-            "label": metric.label,
+            "label": metric.called(language),
             "unit": metric.unit,
             "healthy": metric.healthy,
             "value": value,
-            "goal": None,
+            "goal": goal,
             "was": None,
-            "sentence": sentences.sentence(metric, value),
+            "sentence": sentences.sentence(metric, value, goal, language=language),
             "status": status.STATUSES[known],
         }
-        return json.dumps(told, ensure_ascii=False, allow_nan=False)[:-1] + ","
-
-    def _dimension_points(self, points: Sequence[float]) -> dict[str, float]:
-        return {
-            dimension: sum(points[place] for place in places)
-            for dimension, places in self._members.items()
-        }
+        return _json(told)[:-1] + ',"points":'
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:
@@ -221,8 +213,33 @@ class Predictor:
         return [feature.name for feature in self.model.features]
 
     @cached_property
-    def _said(self) -> dict[tuple[int, Value, int], str]:
-        return {}
+    def _levels(self) -> dict[int, dict[Value, int]]:
+        """By category's place: the code of each of its names."""
+        return {
+            place: {name: code for code, name in enumerate(feature.levels)}
+            for place, feature in enumerate(self.model.features)
+            if feature.kind == "category"
+        }
+
+    @cached_property
+    def _rules(self) -> status.Rules:
+        levels = {each.name: each.levels for each in self.model.features if each.kind == "category"}
+        return status.Rules.of(self._names, self._read, levels, self.settings)
+
+    @cached_property
+    def _judge(self) -> Judge | None:
+        return Judge(self.health, self.model.features) if self.health else None
+
+    @cached_property
+    def _goals(self) -> list[list[float | None]]:
+        """Goals of the inputs by group of accounts."""
+        if self._judge is None:
+            return [[None] * len(self._names)]
+        return [_known(each) for each in self._judge.goals]
+
+    @cached_property
+    def _said(self) -> dict[Language, "_Said"]:
+        return {language: _Said(self, language) for language in LANGUAGES}
 
     def _check(self, observations: Sequence[Observation]) -> None:
         faults = [
@@ -262,20 +279,22 @@ def mean_points(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return {name: total / count for name, total in sums.items()}
 
 
-def _covered(share: float, by_status: Mapping[str, float]) -> str:
-    """Write coverage as JSON."""
-    said = json.dumps(coverage.sentence(by_status))
-    return (
-        f'"coverage":{share!r},"coverage_by_status":{json.dumps(by_status)},'
-        f'"coverage_sentence":{said},'
-    )
+class _Said(dict[tuple[int, Value, int, int], str]):
+    """Drivers' words, made when they are first wanted: by place, value, status and group."""
 
+    def __init__(self, predictor: Predictor, language: Language) -> None:
+        super().__init__()
+        self.predictor = predictor
+        self.language = language
 
-def _number(feature: "Feature", value: Value) -> float:
-    if value is None:
-        return float("nan")
-    return float(feature.levels.index(value)) if isinstance(value, str) else float(value)
+    def __missing__(self, what: tuple[int, Value, int, int]) -> str:
+        said = self[what] = self.predictor.told(*what, self.language)
+        return said
 
 
 def _known(values: NDArray[np.float64]) -> list[float | None]:
     return [None if np.isnan(value) else value for value in values.tolist()]
+
+
+def _json(told: Mapping[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False, allow_nan=False)

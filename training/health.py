@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import pandas as pd
 
 from training import bands
@@ -66,11 +65,8 @@ class Health:
     def goals(self, features: pd.DataFrame) -> pd.DataFrame:
         """Goal of every metric for each account, by its segment; indexed as `features`."""
         code = self.score.grouping.codes(features, self.score.segments)
-        table = {
-            m.name: np.array([each.goal for each in (*m.segments, m.portfolio)])[code]
-            for m in self.score.metrics
-        }
-        return pd.DataFrame(table, index=features.index)
+        names = [metric.name for metric in self.score.metrics]
+        return pd.DataFrame(self.score.goals(code), index=features.index, columns=names)
 
     def save(self, folder: Path) -> None:
         """Write score and bands as two JSON files."""

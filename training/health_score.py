@@ -16,6 +16,7 @@ Needs no LightGBM.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -170,18 +171,32 @@ class HealthScore:
         DataFrame, indexed as `table`
             health (0-100, null where nothing is known) and coverage (0-1).
         """
-        lost, seen = self._lost(table)
-        coverage = self._coverage(seen)
-        points = _points(lost, seen, self._weights)
-        health = np.where(coverage > 0, np.maximum(100.0 - points.sum(axis=1), 0.0), np.nan)
-        return pd.DataFrame({"health": health, "coverage": coverage}, index=table.index)
+        lost, seen = self._lost(*self._read(table))
+        health = self._health(lost, seen)
+        return pd.DataFrame({"health": health, "coverage": self._coverage(seen)}, index=table.index)
+
+    def judge(self, X: Floats, code: NDArray[np.intp]) -> Floats:
+        """Health of n rows that come as a matrix: as `score` tells it, shape (n,).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, metrics)
+            NaN where nothing is known.
+        code : ndarray of shape (n,)
+            Each row's group: its place among `segments`, past their end for any other.
+        """
+        return self._health(*self._lost(X, code))
+
+    def goals(self, code: NDArray[np.intp]) -> Floats:
+        """Goal of every metric for rows of some groups (see `judge`), shape (n, metrics)."""
+        return np.asarray(self._goals[0][code])
 
     def contributions(self, table: pd.DataFrame) -> pd.DataFrame:
         """Points lost by each metric, shape (n, p): a row sums to 100 - health.
 
         A metric that is not known of an account loses none; where none is known, all are null.
         """
-        lost, seen = self._lost(table)
+        lost, seen = self._lost(*self._read(table))
         points = _points(lost, seen, self._weights)
         points[self._coverage(seen) == 0] = np.nan
         return pd.DataFrame(points, index=table.index, columns=[m.name for m in self.metrics])
@@ -201,7 +216,7 @@ class HealthScore:
                 f"Learn again once {CHURNS_FOR_DIMENSIONS} have churned; if they have, no metric "
                 "runs the way it should: check what the columns mean.",
             )
-        lost, seen = self._lost(table)
+        lost, seen = self._lost(*self._read(table))
         red = np.array([m.log_odds for m in self.metrics])
         missing = np.array([m.log_odds_missing for m in self.metrics])
         log_odds = np.array(self.intercepts)[self.grouping.codes(table, self.segments)]
@@ -228,7 +243,7 @@ class HealthScore:
             "grouping": Grouping(told["grouping"]["column"], tuple(told["grouping"]["edges"])),
         })  # fmt: skip
 
-    @property
+    @cached_property
     def _weights(self) -> Floats:
         return np.array([m.weight for m in self.metrics])
 
@@ -236,8 +251,21 @@ class HealthScore:
         weights = self._weights
         return np.asarray(np.where(seen, weights, 0.0).sum(axis=1) / weights.sum())
 
-    def _lost(self, table: pd.DataFrame) -> tuple[Floats, NDArray[np.bool_]]:
-        """Part of each ramp that is lost, 0 green to 1 red, and whether it is known; (n, p)."""
+    @cached_property
+    def _goals(self) -> tuple[Floats, Floats, Floats]:
+        """Goals, and where ramps are red and green, by group and metric."""
+        goals = [(*m.segments, m.portfolio) for m in self.metrics]
+        told = [[(goal.goal, goal.red, goal.green) for goal in each] for each in goals]
+        goal, red, green = np.array(told).T
+        return goal, red, green
+
+    def _health(self, lost: Floats, seen: NDArray[np.bool_]) -> Floats:
+        points = _points(lost, seen, self._weights)
+        health = np.maximum(100.0 - points.sum(axis=1), 0.0)
+        return np.where((seen & (self._weights > 0)).any(axis=1), health, np.nan)
+
+    def _read(self, table: pd.DataFrame) -> tuple[Floats, NDArray[np.intp]]:
+        """The metrics, shape (n, p), and each row's group."""
         names = [m.name for m in self.metrics]
         missing = [name for name in names if name not in table]
         if missing:
@@ -247,10 +275,11 @@ class HealthScore:
                 "Bring the tables they are made from, or learn anew on what there is.",
             )
         X = np.column_stack([numbers(table, name) for name in names])
-        code = self.grouping.codes(table, self.segments)
-        goals = [(*m.segments, m.portfolio) for m in self.metrics]
-        red = np.array([[goal.red for goal in each] for each in goals]).T[code]
-        green = np.array([[goal.green for goal in each] for each in goals]).T[code]
+        return X, self.grouping.codes(table, self.segments)
+
+    def _lost(self, X: Floats, code: NDArray[np.intp]) -> tuple[Floats, NDArray[np.bool_]]:
+        """Part of each ramp that is lost, 0 green to 1 red, and whether it is known; (n, p)."""
+        _, red, green = (each[code] for each in self._goals)
         seen = ~np.isnan(X)
         lost = 1.0 - np.clip((np.where(seen, X, green) - red) / (green - red), 0.0, 1.0)
         return lost, seen

@@ -20,8 +20,9 @@ def predictor(champion, rows):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
             patch.setenv(name, champion.store)
-        model, _ = tracking.load()
-    return Predictor(model, catalog.metrics(), mean_points(rows))
+        model, info = tracking.load()
+        health = tracking.load_health(info.version)
+    return Predictor(model, catalog.metrics(), mean_points(rows), health)
 
 
 def predicted(predictor, *observations):
@@ -47,6 +48,32 @@ def test_a_rows_own_values_give_the_row_again(predictor, rows):
         assert told["coverage"] == pytest.approx(row["coverage"], abs=1e-9)
         assert told["coverage_by_status"] == pytest.approx(row["coverage_by_status"], abs=1e-9)
         assert _statuses(told) == _statuses(row)
+
+
+def test_it_tells_health_and_goals_as_the_score_table_does(predictor, rows):
+    assert predictor.health.score.segments, "the company's goals do not differ by segment"
+    cuts = predictor.health.bands.cuts
+    some = rows[:20]
+    for told, row in zip(predicted(predictor, *map(observation, some)), some, strict=True):
+        assert told["health"] == pytest.approx(row["health"], abs=1e-9)
+        healthy, at_risk = row["health"] >= cuts.healthy_from, row["health"] < cuts.at_risk_below
+        assert told["band"] == ("healthy" if healthy else "at risk" if at_risk else "watch")
+        goals = {driver["metric"]: driver["goal"] for driver in row["drivers"]}
+        assert {driver["metric"]: driver["goal"] for driver in told["drivers"]} == goals
+    assert any(goals.values())
+
+
+def test_nothing_known_has_no_health(predictor):
+    (told,) = predicted(predictor, {})
+    assert (told["health"], told["band"]) == (None, None)
+
+
+def test_it_tells_the_reasons_in_german_too(predictor, rows):
+    told = json.loads(predictor.predict([observation(rows[0])], "de")[0])
+    days = next(each for each in told["drivers"] if each["metric"] == "active_days_28d")
+    assert days["sentence"].startswith("An ") or "der letzten 28 Tage" in days["sentence"]
+    assert "gesunde Kunden" in days["sentence"]
+    assert told["coverage_sentence"].startswith("Wonach das Modell urteilt")
 
 
 def _statuses(told):

@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from features.errors import TenureError
 from features.metric import Metric
+from training import churn_model
 from training.calibration import Calibration, steepness
 from training.churn_model import ChurnModel, choose_trees
 
@@ -221,3 +222,11 @@ def test_points_add_up_for_any_row(
     )
     points, base = model.points(row)
     assert base + points.sum(axis=1)[0] == pytest.approx(model.predict_proba(row)[0], abs=1e-12)
+
+
+@pytest.mark.parametrize("bags", [1, 2, 20, 21])
+def test_ends_of_intervals_are_numpys_quantiles_to_the_bit(bags):
+    drawn = np.random.default_rng(bags).random((200, bags))
+    for share in (0.05, 0.5, 0.95):
+        told = churn_model._quantile(np.sort(drawn, axis=1), share)
+        assert (told == np.quantile(drawn, share, axis=1)).all()
