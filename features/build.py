@@ -15,6 +15,7 @@ import pandas as pd
 
 from features import (
     advocacy,
+    baseline,
     breadth,
     catalog,
     commercial,
@@ -104,7 +105,8 @@ def training_table(
     DataFrame
         As `feature_table`, and: renewal_date (datetime64, empty while open-ended), due, churned
         (bool), churn_date, followed_days, outcome, arr_after (see `features.fates.outcomes`),
-        weight (several looks at one renewal share 1 in the design ``renewal``).
+        weight (several looks at one renewal share 1 in the design ``renewal``). With [baseline] in
+        tenure.toml also ``baseline_score``, the company's own, higher is riskier.
 
     Raises
     ------
@@ -114,10 +116,14 @@ def training_table(
     o = settings.observations
     as_ofs = mature_as_ofs(source, settings)
     seen_until = last_day(source, settings)
+    own_scores = settings.baseline and baseline.read(source, settings.baseline)
 
     def with_outcomes(observed: ir.Table) -> ir.Table:
         fates = what_came_of(source.tables, observed, o, as_ofs, seen_until)
-        return fates.inner_join(observed.select(*KEYS, "renewal_date"), list(KEYS))
+        rows = fates.inner_join(observed.select(*KEYS, "renewal_date"), list(KEYS))
+        return (
+            attach(rows, baseline.beside(own_scores, observed)) if own_scores is not None else rows
+        )
 
     table = _build(source, settings, as_ofs, progress, with_outcomes)
     looks = table.groupby(["account_id", "renewal_date"], dropna=False).as_of.transform("size")

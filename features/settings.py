@@ -155,6 +155,30 @@ class HealthSettings:
 
 
 @dataclass(frozen=True)
+class BaselineSettings:
+    """The company's own score in use today, with which the model is compared.
+
+    Parameters
+    ----------
+    table : str
+        Of the contract, or any other that the source has.
+    column : str
+        Its column of numbers.
+    date : str
+        Its column that says from when on a number holds.
+    higher_is : {"healthier", "riskier"}
+    account : str
+        Its column of accounts.
+    """
+
+    table: str
+    column: str
+    date: str
+    higher_is: Literal["healthier", "riskier"]
+    account: str = "account_id"
+
+
+@dataclass(frozen=True)
 class ServingSettings:
     """How the service answers.
 
@@ -185,6 +209,7 @@ class Settings:
     observations: ObservationSettings = ObservationSettings()
     training: TrainingSettings = TrainingSettings()
     health_present: HealthSettings = HealthSettings()
+    baseline: BaselineSettings | None = None
     serving: ServingSettings = ServingSettings()
 
 
@@ -236,6 +261,7 @@ def _settings(said: dict[str, Any], folder: Path, faults: list[str]) -> Settings
         "observations",
         "training",
         "health_score",
+        "baseline",
         "serving",
     )
     for key in said.keys() - set(sections):
@@ -249,6 +275,7 @@ def _settings(said: dict[str, Any], folder: Path, faults: list[str]) -> Settings
         observations=_observations(said.get("observations", {}), faults),
         training=_fill(TrainingSettings, said.get("training", {}), "training", faults),
         health_present=_present(said.get("health_score", {}), faults),
+        baseline=_baseline(said["baseline"], faults) if "baseline" in said else None,
         serving=_serving(said.get("serving", {}), folder, faults),
     )
 
@@ -286,6 +313,16 @@ def _check_numbers(name: str, said: Any, faults: list[str]) -> None:
         if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
             wanted = "a number, or numbers by segment" if name == "goals" else "a number"
             faults.append(f"[{where}] {metric} = {value!r}: must be {wanted}.")
+
+
+def _baseline(said: Any, faults: list[str]) -> BaselineSettings:
+    """Read [baseline]; what it names is looked for in the source when it is used."""
+    missing = {"table", "column", "date", "higher_is"} - (
+        said.keys() if isinstance(said, dict) else set()
+    )
+    if missing:
+        faults.append(f"[baseline] lacks {', '.join(sorted(missing))}.")
+    return _fill(BaselineSettings, said, "baseline", faults)
 
 
 def _serving(said: Any, folder: Path, faults: list[str]) -> ServingSettings:

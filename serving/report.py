@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from training import model_card, plots, questions
+from training import baseline, model_card, plots, questions
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -57,6 +57,7 @@ def _page(
         # each figure names its parts; on one page the names must not meet
         drawn={name: _apart(svg, name) for name, svg in drawn.items()},
         e=summary,
+        baseline_figures=baseline.FIGURES,
         window=settings["observations"],
         audit=summary.get("health_score", {}).get("audit", []),
     )

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from features.baseline import NAME as BASELINE
 from features.errors import TenureError, did_you_mean
 from features.metric import Metric
 from training.bags import side_by_side
@@ -31,7 +32,7 @@ from training.trees import UnreadError
 KEYS = ("account_id", "as_of")
 OUTCOMES = (
     *("churned", "due", "renewal_date", "weight"),
-    *("churn_date", "followed_days", "outcome", "arr_after"),
+    *("churn_date", "followed_days", "outcome", "arr_after", BASELINE),
 )
 
 TREES: Mapping[str, Any] = {

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.baseline import NAME as BASELINE
 from features.errors import TenureError
 from features.metric import CONTEXT, Metric
 from features.settings import ObservationSettings, Settings
-from training import comparison, evaluate, health_backtest, ladder, leaks, search
+from training import baseline, comparison, evaluate, health_backtest, ladder, leaks, search
 from training.bands import Bands
 from training.calibration import Calibration
 from training.churn_model import ChurnModel, Track, quiet
 from training.health import Health
 from training.health_score import HealthScore
-from training.split import Fold, rolling_origin, within
+from training.split import Fold, known_before, rolling_origin, within
 
 FEWEST_CHURNED = 30
 """Churned accounts among those due, below which nothing is learned."""
@@ -26,8 +27,18 @@ FEWEST_CHURNED = 30
 FEWEST_CHURNED_ROWS = 10
 """Churned rows in the smallest training part."""
 
-TOLD = ("segment", "industry", "region", "touch_model", "arr", "tenure_days", "active_days_28d")
-"""Of each judged row, kept for the report: who is who, how long, how large, how active."""
+TOLD = (
+    "segment",
+    "industry",
+    "region",
+    "touch_model",
+    "arr",
+    "tenure_days",
+    "active_days_28d",
+    BASELINE,
+)
+"""Of each judged row, kept for the report: who is who, how long, how large, how active, and the
+company's own score."""
 
 EXAMPLE_ROWS = 5
 
@@ -103,6 +114,8 @@ def train(
     for name, settle in _rungs(table, settings, found.shape if found else {}).items():
         recipes[name], out_of_time = _out_of_time(settle, table, folds, metrics, seed, track)
         told[name] = _calibrated_in_time(out_of_time, folds, embargo_days)
+        if BASELINE in table:
+            told[name] = baseline.calibrated_in_time(told[name], folds, embargo_days)
     chosen, backtest = ladder.choose(told, folds, embargo_days)
     health, backtest = _health(table, backtest, folds, metrics, settings)
 
@@ -123,6 +136,7 @@ def train(
         "judged": {name: judged[name] for name in evaluate.counts(backtest)},
         "trees": getattr(recipes[chosen], "trees", 0),
         "ladder": ladder.verdict(told, chosen, seed) if len(told) > 1 else None,
+        "baseline": baseline.summary(backtest, seed=seed) if BASELINE in backtest else None,
         "search": found and {"shape": dict(found.shape), "verdict": found.verdict},
         "features": len(model.features),
         "calibration": asdict(model.calibration),
@@ -270,10 +284,9 @@ def _calibrated_in_time(
     out_of_time: pd.DataFrame, folds: list[Fold], embargo_days: int
 ) -> pd.DataFrame:
     """Give each block the calibration that could be learned before it began; the first has none."""
-    known_at = out_of_time["as_of"] + pd.Timedelta(days=embargo_days)
     parts = []
     for number, fold in enumerate(folds):
-        past = out_of_time[(out_of_time["fold"] < number) & (known_at <= fold.test_from)]
+        past = known_before(out_of_time, number, fold, embargo_days)
         calibration = Calibration.fit(past["score"], past["churned"], past["weight"])
         block = out_of_time[out_of_time["fold"] == number]
         scores = block["score"].to_numpy(np.float64)

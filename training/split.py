@@ -113,6 +113,14 @@ def within(fold: Fold, as_ofs: pd.Series, blocks: int, embargo_days: int) -> lis
     return [_fold(row_days, days, block, embargo) for block in cut]
 
 
+def known_before(
+    out_of_time: pd.DataFrame, number: int, fold: Fold, embargo_days: int
+) -> pd.DataFrame:
+    """Rows of the blocks before this one, `fold` of `as_of`, whose outcome it could know."""
+    known = out_of_time["as_of"] + pd.Timedelta(days=embargo_days) <= fold.test_from
+    return out_of_time[known & (out_of_time["fold"] < number)]
+
+
 def by_account(accounts: pd.Series, folds: int, seed: int = 0) -> list[NDArray[np.bool_]]:
     """Deal whole accounts into parts of about equal size, drawn at random.
 

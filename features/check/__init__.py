@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from features import baseline
 from features.check import learnable
 from features.check.contracts import check_contracts
 from features.check.probe import count_rows, table_fault
@@ -10,7 +11,7 @@ from features.check.report import Fault, Report, share
 from features.check.tables import check_table
 from features.contract import SIGNALS, TABLES
 from features.engines import engine_errors, query, words
-from features.errors import did_you_mean
+from features.errors import TenureError, did_you_mean
 from features.settings import OwnCheck, Settings
 from features.source import Source
 
@@ -53,6 +54,7 @@ def check(source: Source, settings: Settings, today: date) -> Report:
         for number, own in enumerate(settings.checks, 1)
         for fault in _own(source, number, own)
     ]
+    faults += _baseline(source, settings)
     summary = learnable.summarise(source, settings, fates, rows, today)
     sound = all(fault.severity == "warning" for fault in faults)
     if sound and fates is not None and not summary["enough"]:
@@ -120,6 +122,17 @@ def _own(source: Source, number: int, own: OwnCheck) -> list[Fault]:
     where = f" in {own.of}" if own.of else ""
     message = f"{own.table}: {share(count, rows)}{where} {own.message.rstrip('.')}."
     return [Fault(own.severity, own.table, "", count, rows, examples, message, own.fix)]
+
+
+def _baseline(source: Source, settings: Settings) -> list[Fault]:
+    """Whether the score in use today can be read, if tenure.toml names one."""
+    if settings.baseline is None:
+        return []
+    try:
+        baseline.read(source, settings.baseline)
+    except TenureError as error:
+        return [table_fault(settings.baseline.table, error.message, error.fix)]
+    return []
 
 
 def _too_few(summary: dict[str, Any]) -> Fault:

@@ -8,6 +8,7 @@ import pytest
 
 from features.errors import SettingsError
 from features.settings import (
+    BaselineSettings,
     MetricSettings,
     ObservationSettings,
     OwnCheck,
@@ -53,7 +54,14 @@ def test_the_example_says_the_defaults() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [MetricSettings, ObservationSettings, TrainingSettings, TableMapping, OwnCheck],
+    [
+        MetricSettings,
+        ObservationSettings,
+        TrainingSettings,
+        TableMapping,
+        OwnCheck,
+        BaselineSettings,
+    ],
     ids=lambda k: k.__name__,
 )
 def test_the_example_explains_every_setting(kind: type) -> None:
@@ -72,13 +80,30 @@ def test_the_example_works_with_its_examples_taken_in(tmp_path: Path) -> None:
     assert settings.metrics.file == str(tmp_path / "my_metrics.py")
     assert settings.metrics.key_features == ("report", "workflow")
     assert settings.observations.observed_until == date(2024, 12, 31)
+    assert settings.baseline == BaselineSettings(
+        "health_scores", "score", "scored_on", "healthier", "customer"
+    )
 
 
 def uncommented(line: str) -> str:
     """Turn an example into a setting, and leave prose alone."""
     code = line.removeprefix("# ")
     starts = ("[", "sql", "table ", "columns", "of ", "message", "fix", "severity", "url")
-    starts = (*starts, "file =", "key_", "first", "observed", "select", "    ", "from", '"""')
+    starts = (
+        *starts,
+        "file =",
+        "key_",
+        "first",
+        "observed",
+        "column ",
+        "date",
+        "higher",
+        "account =",
+        "select",
+        "    ",
+        "from",
+        '"""',
+    )
     return code if code.startswith(starts) and "  " not in code.strip() else line
 
 
@@ -118,6 +143,14 @@ def test_all_is_read(tmp_path: Path) -> None:
         ),
         training=TrainingSettings(folds=3),
     )
+
+
+def test_a_baseline_must_say_what_it_is(tmp_path: Path) -> None:
+    told = fault_of(tmp_path, '[baseline]\ntable = "scores"\nhigher_is = "better"\n')
+    assert told.splitlines() == [
+        "company.toml: [baseline] lacks column, date.",
+        "company.toml: [baseline] higher_is = 'better': must be one of 'healthier', 'riskier'.",
+    ]
 
 
 def test_every_fault_is_told_at_once_with_the_nearest_word(tmp_path: Path) -> None:

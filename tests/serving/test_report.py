@@ -1,11 +1,13 @@
 """`tenure evaluate --html`: one page that asks nobody for anything."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from serving import report
-from training import tracking
+from training import baseline, tracking
 
 
 @pytest.fixture
@@ -45,3 +47,19 @@ def test_the_run_keeps_report_card_and_frames(kept):
     assert "## For whom" in card
     page = tracking._artifact(tracking._find(info.version), "report/report.html").read_text()
     assert "Training run" in page
+
+
+def test_the_score_in_use_today_stands_beside_the_model(kept):
+    backtest, info = kept
+    noise = np.random.default_rng(0).random(len(backtest))
+    own = backtest.assign(
+        baseline_score=noise, baseline_probability=0.1, baseline_probability_due=0.3
+    )
+    told = baseline.summary(own)
+    page = report.html(own, replace(info, summary={**info.summary, "baseline": told}))
+    assert told["verdict"] in page
+    assert "Log-loss, among the due" in page
+    for row in told["figures"]:
+        assert f"{row['baseline']:.3f} <" in page
+    assert "your present score" in page
+    assert "Against your present score" not in report.html(backtest, info)
