@@ -12,6 +12,8 @@ import time
 import pandas as pd
 import pytest
 
+from serving import files
+
 pytestmark = pytest.mark.alone
 
 CLIENTS = 50
@@ -171,3 +173,19 @@ def test_killed_before_the_last_step_the_old_table_is_whole(command, old_table):
     run = command(old_table, deadly)
     assert run.returncode == -signal.SIGKILL
     assert old_table.read_bytes() == before
+    (left,) = set(old_table.parent.iterdir()) - {old_table}
+    assert left.name.endswith(".partial")
+
+
+def test_what_the_killed_left_aside_is_gone_after_the_next(old_table):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left, written = (
+        old_table.with_name(f".{old_table.name}.{process}.partial")
+        for process in (dead.pid, os.getppid())
+    )
+    for aside in (left, written):
+        aside.write_bytes(b"PAR1")
+    files.write_aside(old_table, lambda aside: aside.write_text("whole"))
+    assert old_table.read_text() == "whole"
+    assert {file.name for file in old_table.parent.iterdir()} == {old_table.name, written.name}

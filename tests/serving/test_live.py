@@ -83,6 +83,25 @@ def test_old_scores_are_computed_anew(world, current, monkeypatch):
     assert world.computed == 2
 
 
+def test_a_source_that_cannot_be_read_anew_leaves_the_old_scores(world, monkeypatch, champion):
+    from serving.current import _read
+
+    def compute() -> Snapshot:
+        if world.computed:
+            _read()
+        return world.compute()
+
+    monkeypatch.setattr(live, "REFRESH_SECONDS", -1.0)
+    monkeypatch.setenv("TENURE_SOURCE", str(champion.company / "moved away"))
+    current = Live(world.champion, compute)
+    world.version = "1"
+    current.refresh()
+    current.refresh()
+    assert current.snapshot.version == "1"
+    assert "moved away" in str(current.problem)
+    assert "log says why" not in str(current.problem)
+
+
 def test_a_better_champion_is_taken_at_once_after_a_broken_one(world, current):
     world.version = "1"
     current.refresh()
