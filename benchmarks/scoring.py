@@ -86,7 +86,7 @@ def main() -> None:
     gap = np.abs(forest.explain(few)[1] - theirs[:, :-1]).max()
     print(
         f"    largest difference {gap:.1e}; scores equal to the bit: "
-        f"{(forest.scores(X) == booster.predict(X, raw_score=True)).all()}"
+        f"{(forest.explain(few)[0] == booster.predict(few, raw_score=True)).all()}"
     )
     one = X[:1]
     single = seconds(lambda: [forest.explain(one) for _ in range(300)])

@@ -27,6 +27,7 @@ from training.calibration import Calibration, logistic, steepness
 from training.contributions import Forest
 from training.encoding import Feature, encode, learn_features
 from training.linear import Linear
+from training.ranked import Ranked
 from training.trees import UnreadError
 
 KEYS = ("account_id", "as_of")
@@ -61,7 +62,7 @@ FEW = 16
 """Rows up to which all refits are asked in one call."""
 
 MANY = 10_000
-"""Rows from which reading the refits' trees into tables costs less than it saves."""
+"""Rows from which reading the refits' trees costs less than it saves."""
 
 PATIENCE = 50
 """Trees without gain on later rows before growing stops."""
@@ -342,14 +343,14 @@ class ChurnModel:
         """Log-odds from each refit, shape (n, bags): equal to the bit however many rows there are.
 
         One row costs a call rather than its trees, so that all refits are asked in one; many rows
-        cost their trees, which are best asked one refit after the other, and most quickly as
-        tables once these are made.
+        cost their trees, which are best asked one refit after the other, and most quickly by
+        ranks once these are made.
         """
         if len(X) <= FEW and self._joined_bags:
             return _predict(self._joined_bags, X).reshape(len(X), len(self.bags))
-        tabled = self._bag_forests if len(X) >= MANY else (None,) * len(self.bags)
-        pairs = zip(self.bags, tabled, strict=True)
-        return np.array([f.scores(X) if f else _predict(bag, X) for bag, f in pairs]).T
+        if len(X) >= MANY and self._ranked_bags:
+            return self._ranked_bags.scores(X)
+        return np.array([_predict(bag, X) for bag in self.bags]).T
 
     @cached_property
     def _joined_bags(self) -> lgb.Booster | None:
@@ -357,10 +358,11 @@ class ChurnModel:
         return side_by_side(trees) if trees else None
 
     @cached_property
-    def _bag_forests(self) -> tuple[Forest | None, ...]:
-        return tuple(
-            forest if forest and forest.quick else None for forest in map(_forest, self.bags)
-        )
+    def _ranked_bags(self) -> Ranked | None:
+        try:
+            return Ranked.of([bag for bag in self.bags if isinstance(bag, lgb.Booster)])
+        except UnreadError:
+            return None
 
     def encode(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Turn a feature table into the matrix that the trees read, shape (n, p).

@@ -118,14 +118,11 @@ class Forest:
         Number of features p.
     base : float
         Mean score of the training rows, from which the contributions start.
-    trees : int
-        Number of trees.
     groups : tuple of Group
     """
 
     width: int
     base: float
-    trees: int
     groups: tuple[Group, ...]
 
     @classmethod
@@ -139,21 +136,7 @@ class Forest:
         """
         told = trees.read(booster.model_to_string())
         groups = [group for tree in told for group in _groups(list(trees.leaves(tree)))]
-        return cls(booster.num_feature(), sum(map(trees.mean, told)), len(told), tuple(groups))
-
-    @property
-    def quick(self) -> bool:
-        """Whether `scores` outruns LightGBM: where trees are so small that few groups make one."""
-        return len(self.groups) <= 4 * self.trees
-
-    def scores(self, X: Floats) -> Floats:
-        """Log-odds of n rows, shape (n,), as `Booster.predict(raw_score=True)` gives them."""
-        scores = np.zeros(len(X))
-        for start in range(0, len(X), CHUNK):
-            rows = slice(start, start + CHUNK)
-            for group, code in zip(self.groups, self._codes(X[rows]), strict=True):
-                scores[rows] += group.scores(code)
-        return scores
+        return cls(booster.num_feature(), sum(map(trees.mean, told)), tuple(groups))
 
     def explain(self, X: Floats) -> tuple[Floats, Floats]:
         """Scores and what each feature contributes to them.

@@ -183,7 +183,7 @@ def leaves(tree: Mapping[str, NDArray[Any]]) -> Iterator[Leaf]:
         if node < 0:
             yield Leaf(float(tree["leaf_value"][~node]), answers, cover)
             continue
-        feature, test = int(tree["split_feature"][node]), _test(tree, node)
+        feature, test = int(tree["split_feature"][node]), test_of(tree, node)
         for child, left in ((tree["right_child"][node], False), (tree["left_child"][node], True)):
             share = _count(tree, child) / _count(tree, node)
             path = {**answers, feature: [*answers.get(feature, []), (test, left)]}
@@ -195,7 +195,7 @@ def _count(tree: Mapping[str, NDArray[Any]], node: int) -> int:
     return int(tree["leaf_count"][~node] if node < 0 else tree["internal_count"][node])
 
 
-def _test(tree: Mapping[str, NDArray[Any]], node: int) -> Test:
+def test_of(tree: Mapping[str, NDArray[Any]], node: int) -> Test:
     """The question a node asks; bits of decision_type: category, default left, kind of missing."""
     kind, feature = int(tree["decision_type"][node]), int(tree["split_feature"][node])
     threshold = float(tree["threshold"][node])
