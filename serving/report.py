@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 def html(backtest: pd.DataFrame, info: "ModelInfo") -> str:
     """Write the report on a version."""
     title = f"Model version {info.version}"
-    told = questions.answers(backtest)
+    told = _told(backtest, info.summary)
     return _page(title, told, plots.figures(told), info.summary, info.settings)
 
 
@@ -33,7 +33,7 @@ def documents(
     backtest: pd.DataFrame, summary: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, str]:
     """Everything that a run keeps for readers: report, model card, frames and figures, by path."""
-    told = questions.answers(backtest)
+    told = _told(backtest, summary)
     drawn = plots.figures(told)
     return {
         "report/report.html": _page("Training run", told, drawn, summary, settings),
@@ -41,6 +41,13 @@ def documents(
         **{f"report/{name}.csv": frame.to_csv(index=False) for name, frame in told.items()},
         **{f"report/{name}.svg": svg for name, svg in drawn.items()},
     }
+
+
+def _told(backtest: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """What the judged rows answer, and what only training could."""
+    told = questions.answers(backtest)
+    learned = summary["learning_curve"]["points"]
+    return told | ({"learning": pd.DataFrame(learned)} if learned else {})
 
 
 def _page(

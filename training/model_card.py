@@ -49,8 +49,10 @@ def markdown(
         "where the interval of `left` does not hold `said`, the model is too sure or too careful "
         "for that group.",
         "",
+        *_off(told.get("groups")),
         *_table(
-            told.get("groups"), ["trait", "group", "said", "left", "auc", "accounts", "churned"]
+            told.get("groups"),
+            ["trait", "group", "said", "left", "auc", "observations", "accounts", "churned"],
         ),
         "",
         "## Limits",
@@ -58,10 +60,25 @@ def markdown(
         "- The past is what it learned: a new product, price or market is not in it.",
         "- Where the team already acted on risk, the outcomes hold the effect of that.",
         "- Intervals tell of which accounts happened to be there, not of what the world may do.",
+        f"- {summary['learning_curve']['verdict']}",
         *(f"- Suspected leak: {leak['message']}" for leak in summary["leaks"]),
         "",
     ]
     return "\n".join(lines)
+
+
+def _off(groups: pd.DataFrame | None) -> list[str]:
+    """Name the groups for which it was too sure or too careful."""
+    if groups is None:
+        return []
+    off = groups[(groups["said"] < groups["left_low"]) | (groups["said"] > groups["left_high"])]
+    named = [
+        f"{row.trait} {row.group} (said {row.said:.1%}, left {row.left:.1%}, "
+        f"{row.left_low:.1%} to {row.left_high:.1%}, {row.accounts:,} accounts)"
+        for row in off.itertuples()
+    ]
+    chance = f"Of {len(groups)} groups about {len(groups) / 20:.0f} would be so by chance alone."
+    return [f"That is so for {'; '.join(named) or 'none of them'}. {chance}", ""]
 
 
 def _kind(summary: Mapping[str, Any]) -> str:

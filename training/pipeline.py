@@ -13,7 +13,16 @@ from features.baseline import NAME as BASELINE
 from features.errors import TenureError
 from features.metric import CONTEXT, Metric
 from features.settings import ObservationSettings, Settings
-from training import baseline, comparison, evaluate, health_backtest, ladder, leaks, search
+from training import (
+    baseline,
+    comparison,
+    evaluate,
+    health_backtest,
+    ladder,
+    leaks,
+    learning,
+    search,
+)
 from training.bands import Bands
 from training.calibration import Calibration
 from training.churn_model import ChurnModel, Track, quiet
@@ -136,6 +145,14 @@ def train(
         "judged": {name: judged[name] for name in evaluate.counts(backtest)},
         "trees": getattr(recipes[chosen], "trees", 0),
         "ladder": ladder.verdict(told, chosen, seed) if len(told) > 1 else None,
+        "learning_curve": learning.curve(
+            table,
+            folds[-1],
+            recipes[chosen],
+            metrics,
+            judged_by.loc[judged_by["fold"] == len(folds) - 1, "score"].to_numpy(np.float64),
+            seed,
+        ),
         "baseline": baseline.summary(backtest, seed=seed) if BASELINE in backtest else None,
         "search": found and {"shape": dict(found.shape), "verdict": found.verdict},
         "features": len(model.features),

@@ -48,6 +48,8 @@ def figures(told: Mapping[str, pd.DataFrame]) -> dict[str, str]:
                 rows = rows.assign(group=rows["trait"] + ": " + rows["group"])
             tall = 0.8 + 0.3 * len(rows)
             drawn[name] = _drawn(partial(_auc, rows=rows, name="group"), 6.4, tall)
+    if "learning" in told:
+        drawn["learning"] = _drawn(lambda axes: _learning(axes, told["learning"]), 5.2, 3.0)
     return drawn
 
 
@@ -91,6 +93,15 @@ def _auc(axes: "Axes", rows: pd.DataFrame, name: str) -> None:
     axes.set_xlabel("AUC among the due (0.5 is chance; 95 % interval)")
     axes.set_xlim(min(0.4, float(rows["auc_low"].min()) - 0.02), 1.0)
     axes.margins(y=0.15)
+
+
+def _learning(axes: "Axes", rows: pd.DataFrame) -> None:
+    axes.vlines(rows["churned"], rows["auc_low"], rows["auc_high"], color=INK, linewidth=1.2)
+    axes.plot(rows["churned"], rows["auc"], "o-", color=MODEL)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(rows["churned"], [f"{count:,}" for count in rows["churned"]])
+    axes.minorticks_off()
+    axes.set(xlabel="churned accounts learned from", ylabel="AUC among the due (95 % interval)")
 
 
 def _whiskers(axes: "Axes", rows: pd.DataFrame, name: str, value: str) -> None:

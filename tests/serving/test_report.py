@@ -24,6 +24,15 @@ def test_the_page_tells_leaders_and_data_scientists(kept):
     assert page.count("<svg") >= 6
 
 
+def test_it_says_whether_more_data_would_help(kept):
+    backtest, info = kept
+    page = report.html(backtest, info)
+    told = info.summary["learning_curve"]
+    assert told["verdict"].replace("+", "&#43;") in page or told["verdict"] in page
+    assert f"{told['points'][0]['auc']:.3f} <" in page
+    assert 'id="learning-' in page
+
+
 def test_it_asks_nobody_for_anything(kept):
     page = report.html(*kept)
     outside = [
@@ -45,6 +54,8 @@ def test_the_run_keeps_report_card_and_frames(kept):
     card = tracking._artifact(tracking._find(info.version), "report/model_card.md").read_text()
     assert f"{info.summary['observations']:,} observations" in card
     assert "## For whom" in card
+    for trait in ("segment", "region", "size by ARR", "touch model"):
+        assert f"| {trait} | " in card
     page = tracking._artifact(tracking._find(info.version), "report/report.html").read_text()
     assert "Training run" in page
 
