@@ -137,6 +137,15 @@ class Account(_Form):
     probability_change: Annotated[float, Field(ge=-1, le=1)] | None = Field(
         description="Since the previous as_of; null for accounts that were not scored then"
     )
+    churn_30d: Probability | None = Field(
+        description="Probability of leaving within 30 days of as_of. The four lie on one curve "
+        "through churn_probability: a longer horizon never has the smaller one, and without a lead "
+        "the one of the model's own horizon is churn_probability. null where the model's other "
+        "horizons are not told; evaluation.time_to_churn of /v1/model says why"
+    )
+    churn_90d: Probability | None = Field(description="Within 90 days")
+    churn_180d: Probability | None = Field(description="Within 180 days")
+    churn_365d: Probability | None = Field(description="Within 365 days")
     health: Annotated[float, Field(ge=0, le=100)] | None
     band: Literal["healthy", "watch", "at risk"] | None
     health_change: float | None = Field(description="Since the previous as_of; null where unknown")
@@ -144,6 +153,10 @@ class Account(_Form):
     renewal_date: date | None = Field(strict=False, description="null while the contract is open")
     days_to_renewal: int | None
     arr_at_risk: float | None = Field(description="arr times churn_probability")
+    expected_retained_arr: float | None = Field(
+        description="ARR to be expected at the end of the outcome window, per year like arr, by "
+        "the odds of leaving, contracting, renewing and expanding; null where arr is unknown"
+    )
     coverage: Probability = Field(
         description="Share of the model's weight that applies whose inputs are known and fresh"
     )

@@ -30,9 +30,13 @@ from serving.entries import Entry
 if TYPE_CHECKING:
     from training.churn_model import ChurnModel
     from training.health import Health
+    from training.outlook import Outlook
 
 LABELS = ("name", "segment", "csm")
 """What people call and sort accounts by; empty where the source does not say."""
+
+CURVE = ("churn_30d", "churn_90d", "churn_180d", "churn_365d")
+"""Probability of leaving within so many days of as_of; see `training.outlook`."""
 
 
 def score_table(
@@ -44,6 +48,7 @@ def score_table(
     as_of: date,
     language: Language = "en",
     earlier: Earlier | None = None,
+    outlook: "Outlook | None" = None,
 ) -> pd.DataFrame:
     """Score every account in force at as_of.
 
@@ -51,13 +56,16 @@ def score_table(
 
     Returns
     -------
-    DataFrame of shape (accounts, 25)
+    DataFrame of shape (accounts, 30)
         By falling churn_probability: account_id, as_of, name, segment, csm, churn_probability,
-        probability_low, probability_high, probability_change (since the previous as_of), health
-        (0-100), band, health_change, arr (per year), renewal_date, days_to_renewal, arr_at_risk,
-        coverage (0-1), coverage_by_status (dict, see `serving.coverage`), coverage_sentence,
-        drivers (list of dicts by absolute points), dimension_points (dict), change_drivers (list of
-        dicts, see `serving.change`), base_probability, model_version, scored_at (UTC).
+        probability_low, probability_high, probability_change (since the previous as_of), churn_30d,
+        churn_90d, churn_180d, churn_365d (the curve through churn_probability; none is below the
+        one before it, NaN where none is told), health (0-100), band, health_change, arr (per year),
+        renewal_date, days_to_renewal, arr_at_risk, expected_retained_arr (per year, at the end of
+        the outcome window), coverage (0-1), coverage_by_status (dict, see `serving.coverage`),
+        coverage_sentence, drivers (list of dicts by absolute points), dimension_points (dict),
+        change_drivers (list of dicts, see `serving.change`), base_probability, model_version,
+        scored_at (UTC).
     """
     days = standings.looks(as_of, settings.observations.every)
     features = build.feature_table(source, settings, days)
@@ -81,6 +89,7 @@ def score_table(
         health,
         change.since(standings.standing(features, health, days), earlier),
         settings.metrics,
+        outlook,
     )
     return _labelled(scored, source.tables["accounts"].to_pandas())
 
@@ -96,6 +105,7 @@ def score(
     health: "Health | None" = None,
     standing: pd.DataFrame | None = None,
     settings: MetricSettings | None = None,
+    outlook: "Outlook | None" = None,
 ) -> pd.DataFrame:
     """Score a feature table.
 
@@ -121,10 +131,12 @@ def score(
         health, band and health_change (see `serving.standing`).
     settings : MetricSettings, optional
         When a value is stale.
+    outlook : Outlook, optional
+        Tells other horizons, and retained ARR.
 
     Returns
     -------
-    DataFrame of shape (n, 22)
+    DataFrame of shape (n, 27)
         The score table without the labels that only the accounts table knows.
     """
     by_health = health.score if health else None
@@ -150,6 +162,11 @@ def score(
     told = drivers.drivers(used, points, metrics, code, goals, before, language)
     account_id = features["account_id"].astype(str)
     stands = standings.unknown(account_id) if standing is None else standing.loc[account_id]
+    ahead = (
+        outlook.ahead(whole, probability)
+        if outlook
+        else pd.DataFrame(np.nan, index=whole.index, columns=[*CURVE, "expected_retained_arr"])
+    )
     days = _column(features, "days_to_renewal")
     arr = _column(features, "arr")
     table = pd.DataFrame(
@@ -160,11 +177,13 @@ def score(
             "probability_low": explained.low,
             "probability_high": explained.high,
             "probability_change": changed["probability_change"],
+            **{name: ahead[name].to_numpy() for name in CURVE},
             **{name: stands[name].to_numpy() for name in standings.COLUMNS},
             "arr": arr,
             "renewal_date": features["as_of"] + pd.to_timedelta(days, unit="D"),
             "days_to_renewal": days,
             "arr_at_risk": arr * probability,
+            "expected_retained_arr": ahead["expected_retained_arr"].to_numpy(),
             "coverage": coverage.coverage(code, weight),
             "coverage_by_status": by_status,
             "coverage_sentence": [coverage.sentence(shares, language) for shares in by_status],

@@ -135,6 +135,7 @@ class Workplace:
             day,
             language,
             self._earlier(told, info.version, settings) if told else None,
+            tracking.load_outlook(info.version),
         )
         return table, info
 

@@ -317,6 +317,7 @@ def to_text(told: Mapping[str, Any]) -> str:
         told["learning_curve"]["verdict"],
         *([told["baseline"]["verdict"]] if told.get("baseline") else []),
         *([told["search"]["verdict"]] if told.get("search") else []),
+        *(told[name]["verdict"] for name in ("time_to_churn", "retained_arr") if told.get(name)),
         *(["", told["verdict"]] if told["skill"] else []),
     ]
     return "\n".join(lines)

@@ -25,7 +25,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -33,9 +33,7 @@ from numpy.typing import NDArray
 
 from features.metric import CONTEXT, Metric
 from training.calibration import Calibration
-from training.churn_model import ChurnModel, choose_trees
-from training.evaluate import draw_figures, log_losses
-from training.split import Fold
+from training.churn_model import ChurnModel
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +45,8 @@ NAMES = tuple(f"churn_{days}d" for days in HORIZONS)
 
 NEEDED = ("days_to_renewal", "churn_date", "followed_days")
 """Columns of a training table without which no time to churn is learned."""
+
+FILE = "hazard.json"
 
 MONTH_DAYS = 30
 MOST_ROWS = 150_000
@@ -148,7 +148,7 @@ class Periods:
         held = ends != 0
         churned = None
         if followed_days is not None:
-            left = _days_to_churn(table)[:, None]
+            left = days_to_churn(table)[:, None]
             known = (self.bounds[None, 1:] <= followed_days[:, None]) & ~(left <= self.bounds[:-1])
             held, churned = held & known, left <= self.bounds[None, 1:]
         place, period = np.nonzero(held)
@@ -175,11 +175,14 @@ class Hazard:
         Of the periods in which a contract may end.
     between : float
         Hazard per day in the others.
+    reach_days : int
+        Days after the look to which some account was followed: nothing is told beyond.
     """
 
     periods: Periods
     model: ChurnModel
     between: float
+    reach_days: int
 
     @classmethod
     def fit(
@@ -204,11 +207,11 @@ class Hazard:
         known_until : Timestamp, optional
             What came later is not used.
         """
-        followed = _followed(table, known_until)
+        followed = days_followed(table, known_until)
         rows = learnable(table, metrics, periods, followed, seed)
         known = {**metrics, **AHEAD}
         model = ChurnModel.fit(rows, rows["churned"], rows["weight"], known, trees, seed)
-        return cls(periods, model, _between(table, periods, followed))
+        return cls(periods, model, _between(table, periods, followed), int(np.nanmax(followed)))
 
     def calibrated(self, rows: pd.DataFrame) -> Self:
         """Calibrate on person-periods told out of time: `score`, `churned`, `weight`."""
@@ -253,7 +256,8 @@ class Hazard:
         Returns
         -------
         DataFrame, shape (n, len(HORIZONS))
-            The columns of `NAMES`, indexed as `table`; none is below the one before it.
+            The columns of `NAMES`, indexed as `table`; none is below the one before it. NaN beyond
+            the days to which accounts were followed.
         """
         window = self.periods.window
         steps = -np.log1p(-self.hazards(table))
@@ -264,24 +268,26 @@ class Hazard:
         told = left[:, np.searchsorted(self.periods.bounds, HORIZONS) - 1]
         if self.periods.lead_days == 0:
             told = _through(told, probability, self.periods.horizon_days)
+        told[:, np.array(HORIZONS) > self.reach_days] = np.nan
         return pd.DataFrame(told, index=table.index, columns=list(NAMES))
 
     def save(self, folder: Path) -> None:
-        """Write the model and `hazard.json` into a folder, which may be new."""
+        """Write the model and `FILE` into a folder, which may be new."""
         self.model.save(folder)
         about = {
             "lead_days": self.periods.lead_days,
             "horizon_days": self.periods.horizon_days,
             "between": self.between,
+            "reach_days": self.reach_days,
         }
-        (folder / "hazard.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        (folder / FILE).write_text(json.dumps(about, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        about = json.loads((folder / "hazard.json").read_text(encoding="utf-8"))
+        about = json.loads((folder / FILE).read_text(encoding="utf-8"))
         periods = Periods(about["lead_days"], about["horizon_days"])
-        return cls(periods, ChurnModel.load(folder), about["between"])
+        return cls(periods, ChurnModel.load(folder), about["between"], about["reach_days"])
 
     def _inputs(self, table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         own = [each.name for each in self.model.features if each.name not in AHEAD]
@@ -306,125 +312,18 @@ def learnable(
     return told.assign(churned=rows["churned"].to_numpy(bool), weight=weight)
 
 
-def told_before(
-    table: pd.DataFrame,
-    backtest: pd.DataFrame,
-    folds: list[Fold],
-    metrics: Mapping[str, Metric],
-    periods: Periods,
-    grace_days: int,
-    most: int,
-    seed: int = 0,
-) -> tuple[pd.DataFrame, int, Calibration]:
-    """What the curve would have told of each judged row before its time.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `features.build.training_table`.
-    backtest : DataFrame
-        Judged rows with their calibrated `probability`.
-    folds : list of Fold
-        Of the table; the first warms up.
-    metrics : mapping of name to Metric
-    periods : Periods
-    grace_days : int
-        Days after an end until it is known that nobody followed on.
-    most : int
-        The most trees.
-    seed : int
-
-    Returns
-    -------
-    backtest : DataFrame
-        With the columns of `NAMES`, `curve_alone` (the window's probability by the hazards alone),
-        `churn_days` (until the account left; empty where it has not) and `followed_days`.
-    trees : int
-        Their number, settled on the warm-up.
-    calibration : Calibration
-        Of the hazards, from all that was told before its time.
-    """
-    trees = 0
-    past: list[pd.DataFrame] = []
-    parts = []
-    grace = pd.Timedelta(days=grace_days)
-    for number, fold in enumerate(folds):
-        before, block = table[fold.train_mask], table[fold.test_mask]
-        if number == 0:
-            known = [
-                learnable(part, metrics, periods, _followed(part, until - grace), seed)
-                for part, until in ((before, fold.test_from), (block, folds[1].test_from))
-            ]
-            trees = choose_trees(known[0], known[1], {**metrics, **AHEAD}, most, seed)[1]
-        model = Hazard.fit(before, metrics, periods, trees, seed, fold.test_from - grace)
-        if number:
-            known_rows = pd.concat(past)
-            known_rows = known_rows[known_rows["known_at"] <= fold.test_from]
-            model = model.calibrated(known_rows)
-            served = block[["account_id", "as_of"]].merge(
-                backtest[["account_id", "as_of", "probability"]], how="left"
-            )
-            curve = model.curve(block, served["probability"].to_numpy(np.float64))
-            parts.append(
-                pd.concat([block[["account_id", "as_of", "followed_days"]], curve], axis=1).assign(
-                    churn_days=_days_to_churn(block), curve_alone=model.window_probability(block)
-                )
-            )
-        rows = periods.persons(block, _followed(block, None))
-        closes = pd.to_timedelta(periods.bounds[1:][rows["period"]], unit="D") + grace
-        past.append(
-            rows.assign(
-                score=model.scores(block, rows),
-                weight=block["weight"].to_numpy(np.float64)[rows["place"]],
-                known_at=block["as_of"].to_numpy()[rows["place"]] + closes.to_numpy(),
-            )
-        )
-    told = backtest.merge(pd.concat(parts), on=["account_id", "as_of"], validate="1:1")
-    everything = pd.concat(past)
-    calibration = Calibration.fit(everything["score"], everything["churned"], everything["weight"])
-    return told, trees, calibration
+def days_followed(table: pd.DataFrame, known_until: pd.Timestamp | None = None) -> Floats:
+    """Days after each look whose outcome is known, at most until a day, shape (n,)."""
+    followed = _column(table, "followed_days")
+    if known_until is None:
+        return followed
+    until = (known_until - table["as_of"]).dt.days.to_numpy(np.float64)
+    return np.asarray(np.minimum(followed, until))
 
 
-def judged(backtest: pd.DataFrame, periods: Periods, seed: int = 0) -> dict[str, Any]:
-    """Compare the curve's own answer for the window with the plain model's, row by row.
-
-    Returns
-    -------
-    dict
-        `log_loss_curve`, `log_loss_plain`, their `difference` with `low` and `high` (95 %, by
-        account), `as_good` (the interval does not lie above 0) and `verdict`.
-    """
-    y = backtest["churned"].to_numpy(np.float64)
-    own, plain = (
-        log_losses(backtest[name].to_numpy(np.float64), y)
-        for name in ("curve_alone", "probability")
-    )
-
-    def means(_: pd.DataFrame, weights: Floats) -> dict[str, Floats]:
-        total = weights.sum(axis=0)
-        return {"own": own @ weights / total, "plain": plain @ weights / total}
-
-    point = means(backtest, backtest["weight"].to_numpy(np.float64)[:, None])
-    drawn = draw_figures(backtest, means, seed=seed)
-    low, high = np.quantile(drawn["own"] - drawn["plain"], [0.025, 0.975])
-    curve, served = float(point["own"][0]), float(point["plain"][0])
-    as_good = bool(low <= 0)
-    days = f"within {periods.horizon_days} days"
-    verdict = (
-        f"Time to churn: {days} the curve alone has a log-loss of {curve:.4f}, the plain model "
-        f"{served:.4f} (difference {curve - served:+.4f}, {low:+.4f} to {high:+.4f}): "
-        + ("as good. " if as_good else "worse, so the plain model's answer stays. ")
-        + "What is served passes through the plain model's probability there."
-    )
-    return {
-        "log_loss_curve": curve,
-        "log_loss_plain": served,
-        "difference": curve - served,
-        "low": float(low),
-        "high": float(high),
-        "as_good": as_good,
-        "verdict": verdict,
-    }
+def days_to_churn(table: pd.DataFrame) -> Floats:
+    """Days from each look until the account left, shape (n,); NaN where it has not."""
+    return np.asarray((table["churn_date"] - table["as_of"]).dt.days, dtype=np.float64)
 
 
 def _through(told: Floats, probability: Floats, horizon_days: int) -> Floats:
@@ -438,25 +337,13 @@ def _through(told: Floats, probability: Floats, horizon_days: int) -> Floats:
 def _between(table: pd.DataFrame, periods: Periods, followed_days: Floats) -> float:
     """Hazard per day in periods in which no contract may end; half an event if none was seen."""
     ends, _ = periods.ends(table)
-    left = _days_to_churn(table)[:, None]
+    left = days_to_churn(table)[:, None]
     bounds = periods.bounds
     quiet = (ends == 0) & (bounds[1:] <= followed_days[:, None]) & ~(left <= bounds[:-1])
     weight = table["weight"].to_numpy(np.float64)[:, None]
     events = float((weight * (quiet & (left <= bounds[1:]))).sum())
     days = float((weight * quiet * np.diff(bounds)).sum())
     return (events + 0.5) / (days + 365.0)
-
-
-def _followed(table: pd.DataFrame, known_until: pd.Timestamp | None) -> Floats:
-    followed = _column(table, "followed_days")
-    if known_until is None:
-        return followed
-    until = (known_until - table["as_of"]).dt.days.to_numpy(np.float64)
-    return np.asarray(np.minimum(followed, until))
-
-
-def _days_to_churn(table: pd.DataFrame) -> Floats:
-    return np.asarray((table["churn_date"] - table["as_of"]).dt.days, dtype=np.float64)
 
 
 def _joined(table: pd.DataFrame, names: list[str], rows: pd.DataFrame) -> pd.DataFrame:

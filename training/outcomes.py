@@ -194,7 +194,8 @@ def told_before(
         With `NAME` and `retained_arr`, what really was (0 for those who left).
     told : dict
         `expected_arr` and `retained_arr` of the renewals judged, their `ratio` (low, high), the
-        log-loss of the outcomes and of their shares so far, and whether the `model` serves.
+        log-loss of the outcomes and of their shares so far, whether the `model` serves, and all
+        of it in a sentence, `verdict`.
     """
     parts = []
     for fold in folds[1:]:
@@ -220,7 +221,20 @@ def told_before(
     serves, losses = _better(told, seed)
     told[NAME] = told["by_model"] if serves else told["by_shares"]
     about = {"model": serves, **losses, **_ratio(told, seed)}
+    about["verdict"] = _verdict(about)
     return told.drop(columns=["by_model", "by_shares", "loss_model", "loss_shares"]), about
+
+
+def _verdict(about: Mapping[str, Any]) -> str:
+    if about["ratio"] is None:
+        return "Retained ARR: no renewal with a known ARR was judged."
+    told = "a model of the outcomes" if about["model"] else "the outcomes' shares so far"
+    return (
+        f"Retained ARR: of {about['observations']:,} looks at due renewals "
+        f"{about['expected_arr']:,.0f} was expected, {about['retained_arr']:,.0f} was kept: "
+        f"expected over kept is {about['ratio']:.3f} (95 % {about['ratio_low']:.3f} to "
+        f"{about['ratio_high']:.3f}), by {told}."
+    )
 
 
 def _better(told: pd.DataFrame, seed: int) -> tuple[bool, dict[str, float | None]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.metric import Metric
 from features.settings import Settings
-from training import hazard, outcomes
+from training import hazard, hazard_backtest, outcomes
 from training.hazard import Hazard, Periods
 from training.outcomes import Outcomes
 from training.split import Fold
@@ -24,26 +24,50 @@ FOLDER = "outlook"
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
-    """What is told beside the probability of the outcome window, in agreement with it."""
+    """What is told beside the probability of the outcome window, in agreement with it.
 
-    hazard: Hazard
+    Parameters
+    ----------
+    hazard : Hazard, optional
+        None where its curve lost against the plain model: then no other horizon is told.
+    outcomes : Outcomes
+    """
+
+    hazard: Hazard | None
     outcomes: Outcomes
 
     def ahead(self, table: pd.DataFrame, probability: NDArray[np.float64]) -> pd.DataFrame:
-        """The columns of `COLUMNS` for a feature table and its served probabilities."""
-        curve = self.hazard.curve(table, probability)
-        return curve.assign(**{outcomes.NAME: self.outcomes.retained(table, probability)})
+        """The columns of `COLUMNS` for a feature table and its served probabilities.
+
+        The curve passes through the served probability: with a lead of 0, the column of the
+        horizon is that probability. NaN where nothing is told.
+        """
+        curve = self.hazard.curve(table, probability) if self.hazard else self._own(probability)
+        kept = self.outcomes.retained(table, probability)
+        return curve.set_axis(table.index).assign(**{outcomes.NAME: kept})
 
     def save(self, folder: Path) -> None:
-        """Write both into a folder within the model's."""
-        self.hazard.save(folder / FOLDER)
+        """Write all there is into a folder within the model's."""
+        if self.hazard:
+            self.hazard.save(folder / FOLDER)
         self.outcomes.save(folder / FOLDER)
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
         """Read what `save` wrote; None where a version has no outlook."""
         kept = folder / FOLDER
-        return cls(Hazard.load(kept), Outcomes.load(kept)) if kept.is_dir() else None
+        if not kept.is_dir():
+            return None
+        curve = Hazard.load(kept) if (kept / hazard.FILE).exists() else None
+        return cls(curve, Outcomes.load(kept))
+
+    def _own(self, probability: NDArray[np.float64]) -> pd.DataFrame:
+        """Only the horizon of the model itself, where it is one of those told."""
+        told = pd.DataFrame(np.nan, index=range(len(probability)), columns=list(hazard.NAMES))
+        own = f"churn_{self.outcomes.horizon_days}d"
+        if self.outcomes.lead_days == 0 and own in told:
+            told[own] = probability
+        return told
 
 
 def learn(
@@ -72,23 +96,31 @@ def learn(
     backtest : DataFrame
         With what was told before its time.
     summary : dict
-        `time_to_churn` and `retained_arr`.
+        `time_to_churn` (`hazard_backtest.judged`, and `horizons`: `hazard_backtest.by_horizon`) and
+        `retained_arr` (`outcomes.told_before`); None each where there is no outlook.
     """
     if not set(hazard.NEEDED) <= set(table):
-        return None, backtest, {}
+        return None, backtest, {"time_to_churn": None, "retained_arr": None}
     o, seed, most = settings.observations, settings.training.seed, settings.training.trees
     periods = Periods(o.lead_days, o.horizon_days)
-    backtest, trees, calibration = hazard.told_before(
+    backtest, trees, calibration = hazard_backtest.told_before(
         table, backtest, folds, metrics, periods, o.grace_days, most, seed
     )
-    curve = Hazard.fit(table, metrics, periods, trees, seed).with_calibration(calibration)
+    verdict = hazard_backtest.judged(backtest, periods, seed)
+    curve = (
+        Hazard.fit(table, metrics, periods, trees, seed).with_calibration(calibration)
+        if verdict["as_good"]
+        else None
+    )
     backtest, kept = outcomes.told_before(
         table, backtest, folds, metrics, o.lead_days, o.horizon_days, seed
     )
     told = Outcomes.fit(table, metrics, o.lead_days, o.horizon_days, seed)
-    outlook = Outlook(curve, told if kept["model"] else told.plain())
     return (
-        outlook,
+        Outlook(curve, told if kept["model"] else told.plain()),
         backtest,
-        {"time_to_churn": hazard.judged(backtest, periods, seed), "retained_arr": kept},
+        {
+            "time_to_churn": {**verdict, "horizons": hazard_backtest.by_horizon(backtest, seed)},
+            "retained_arr": kept,
+        },
     )

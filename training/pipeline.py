@@ -21,6 +21,7 @@ from training import (
     ladder,
     leaks,
     learning,
+    outlook,
     search,
 )
 from training.bands import Bands
@@ -28,6 +29,7 @@ from training.calibration import Calibration
 from training.churn_model import ChurnModel, Track, quiet
 from training.health import Health
 from training.health_score import HealthScore
+from training.outlook import Outlook
 from training.split import Fold, known_before, rolling_origin, within
 
 FEWEST_CHURNED = 30
@@ -75,6 +77,9 @@ class Trained:
         A few rows as the model reads them.
     trials : DataFrame, optional
         Of the search; see `search.Found`.
+    outlook : Outlook, optional
+        Time to churn and outcomes, from the same rows; None where the table does not tell when
+        accounts left.
     """
 
     model: ChurnModel
@@ -84,6 +89,7 @@ class Trained:
     importance: pd.DataFrame
     example: pd.DataFrame
     trials: pd.DataFrame | None = None
+    outlook: Outlook | None = None
 
 
 def train(
@@ -127,6 +133,7 @@ def train(
             told[name] = baseline.calibrated_in_time(told[name], folds, embargo_days)
     chosen, backtest = ladder.choose(told, folds, embargo_days)
     health, backtest = _health(table, backtest, folds, metrics, settings)
+    ahead, backtest, of_ahead = outlook.learn(table, backtest, folds, metrics, settings)
 
     judged_by = told[chosen]
     model = replace(
@@ -162,6 +169,7 @@ def train(
             "interactions": health_backtest.interactions(told, table, metrics, embargo_days, seed),
             **_present(table, health, settings, metrics),
         },
+        **of_ahead,
         "leaks": [asdict(leak) for leak in leaks.find(table, used)]
         + [asdict(leak) for leak in [leaks.permutation(table, folds[-1], metrics, seed)] if leak],
         "leak_checks": list(leaks.NAMES),
@@ -169,7 +177,7 @@ def train(
     }
     example = table.tail(EXAMPLE_ROWS)[[feature.name for feature in model.features]]
     trials = found.trials if found else None
-    return Trained(model, health, backtest, summary, importance, example, trials)
+    return Trained(model, health, backtest, summary, importance, example, trials, ahead)
 
 
 def embargo(observations: ObservationSettings) -> int:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from training.churn_model import ChurnModel
     from training.decisions import HealthDecision
     from training.health import Health
+    from training.outlook import Outlook
     from training.pipeline import Trained
     from training.promotion import Decision
 
@@ -207,6 +208,14 @@ def load_health(reference: str | int = CHAMPION) -> "Health":
     told = _info(found).summary["health_score"]
     learned = _learned_health(found)
     return learned.after(_decisions(found), told["present_weights"], told["present_goals"])
+
+
+def load_outlook(reference: str | int = CHAMPION) -> "Outlook | None":
+    """Fetch time to churn and outcomes; None where a version has none; raises as `load` does."""
+    found = _find(reference)
+    from training.outlook import Outlook
+
+    return Outlook.load(_model_folder(found))
 
 
 def load_learned_health(reference: str | int = CHAMPION) -> "Health":
@@ -428,9 +437,16 @@ def _parameters(trained: "Trained", settings: "Settings") -> dict[str, Any]:
 
 
 def _numbers(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Figures by name, those of time to churn and of ARR with the part's name before them."""
+    named = dict(summary)
+    ahead = summary["time_to_churn"]
+    parts = {name: summary[name] for name in ("time_to_churn", "retained_arr")}
+    parts |= {f"churn_{each['days']}d": each for each in ahead["horizons"]} if ahead else {}
+    for part, figures in parts.items():
+        named |= {f"{part}.{name}": value for name, value in (figures or {}).items()}
     return {
         name: float(value)
-        for name, value in summary.items()
+        for name, value in named.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
 
@@ -484,6 +500,8 @@ def _log_model(trained: "Trained") -> "LoggedModel":
         path = Path(folder) / "churn_model"
         trained.model.save(path)
         trained.health.save(path)
+        if trained.outlook:
+            trained.outlook.save(path)
         logged = mlflow.pyfunc.log_model(
             name="model",
             input_example=trained.example,

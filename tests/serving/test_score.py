@@ -59,6 +59,23 @@ def test_money_and_dates_agree(table):
     assert (ends == table["renewal_date"]).all()
 
 
+def test_the_curve_never_falls_and_meets_the_probability_at_its_horizon(table):
+    curve = table[list(score.CURVE)]
+    assert (table["churn_90d"] == table["churn_probability"]).all()
+    assert (np.diff(curve.to_numpy(), axis=1) >= 0).all()
+    assert (table["churn_365d"] > table["churn_90d"]).mean() > 0.9
+    # who renews after 90 days leaves after them, if at all
+    later = table[table["days_to_renewal"].between(100, 170)]
+    assert (later["churn_180d"] > 5 * later["churn_90d"]).all()
+
+
+def test_retained_arr_is_what_stays(table):
+    kept = table["expected_retained_arr"] / (table["arr"] - table["arr_at_risk"])
+    due = table["days_to_renewal"] <= 90
+    assert np.allclose(kept[~due], 1)
+    assert kept[due].between(0.8, 1.3).all()
+
+
 def test_a_metric_newer_than_the_model_is_left_out_and_a_missing_one_is_told(champion, use_store):
     from features import catalog
     from training import tracking

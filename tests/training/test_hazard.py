@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from features.metric import Metric
-from training import hazard
 from training.hazard import HORIZONS, NAMES, Hazard, Periods
 
 LAST_DAY = pd.Timestamp("2026-06-30")
@@ -167,21 +166,11 @@ def test_what_is_saved_tells_the_same(learned, later, tmp_path: Path) -> None:
     )
 
 
-def test_the_verdict_follows_the_paired_losses() -> None:
-    rng = np.random.default_rng(0)
-    p = rng.uniform(0.02, 0.5, 4000)
-    rows = pd.DataFrame(
-        {
-            "account_id": np.arange(4000) // 4,
-            "churned": rng.random(4000) < p,
-            "weight": 1.0,
-            "probability": p,
-        }
-    )
-    same = hazard.judged(rows.assign(curve_alone=p), Periods(0, 90))
-    assert same["as_good"]
-    assert same["difference"] == 0
-    worse = hazard.judged(rows.assign(curve_alone=np.full(4000, 0.5)), Periods(0, 90))
-    assert not worse["as_good"]
-    assert "the plain model's answer stays" in worse["verdict"]
-    assert worse["low"] < worse["difference"] < worse["high"]
+def test_nothing_is_told_beyond_what_was_followed(later, metrics) -> None:
+    table, _ = later
+    young = table[table["as_of"] >= LAST_DAY - pd.Timedelta(days=250)]
+    model = Hazard.fit(young, with_term(metrics), Periods(0, 90), trees=10)
+    assert model.reach_days == young["followed_days"].max()
+    told = model.curve(table, np.full(len(table), 0.2))
+    assert told["churn_365d"].isna().all()
+    assert told[["churn_30d", "churn_90d", "churn_180d"]].notna().all().all()
