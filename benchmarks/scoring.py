@@ -21,6 +21,7 @@ import pandas as pd
 from features import catalog
 from features.metric import Metric
 from serving import score, score_files
+from serving.change import Earlier
 from training.churn_model import ChurnModel
 from training.contributions import Forest
 from training.encoding import Feature
@@ -125,15 +126,17 @@ def whole(booster: lgb.Booster, X: np.ndarray, base: float) -> None:
     table.insert(1, "as_of", pd.Timestamp("2026-01-01"))
     inputs = tuple(Feature(name, "number") for name in known)
     now = datetime.now(UTC)
-    for bags in (0, 20):
+    before = table.assign(**{name: table[name].shift(fill_value=0.0) for name in known})
+    for bags, earlier in ((0, None), (20, None), (20, Earlier(before))):
         model = ChurnModel(inputs, frozenset(), booster, bags=(booster,) * bags)
         start = time.process_time()
-        rows = score.score(table, model, known, "1", now)
+        rows = score.score(table, model, known, "1", now, earlier)
         scored = time.process_time() - start
         with TemporaryDirectory() as folder:
             score_files.write(rows, Path(folder) / "scores.parquet")
         written = time.process_time() - start
-        told(f"score table with words, {bags} bags", len(X), scored, base)
+        changes = ", and changes" if earlier else ""
+        told(f"score table with words, {bags} bags{changes}", len(X), scored, base)
         told("    and written to Parquet", len(X), written, base)
 
 

@@ -67,7 +67,8 @@ class Judged:
     ) -> Self:
         """Ask a model and a health score about a feature table; columns of neither are ignored."""
         used = features[["account_id", *(each.name for each in model.features)]]
-        return cls(model.explain(used), health.contributions(features) if health else None)
+        explained = model.explain(used, intervals=False)
+        return cls(explained, health.contributions(features) if health else None)
 
     @property
     def health_score(self) -> np.ndarray | None:
@@ -133,7 +134,8 @@ def explain(
         `drivers`), whose points sum to it.
     """
     was, seen = earlier.of(features["account_id"])
-    before = Judged.by(was, model, health)
+    # where nobody was seen, nothing is told, so that nothing need be asked
+    before = Judged.by(was, model, health) if seen.any() else now
     then = Judged.by(was, earlier.model, earlier.health or health) if earlier.model else None
     probability, won = parts(now, before, then, _told(earlier, features["account_id"]))
     probability[~seen] = 0.0

@@ -4,13 +4,16 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from features.errors import TenureError
 from serving import entries, score
 from serving.files import write_aside
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Writer = Callable[[pd.DataFrame, Path], None]
 
@@ -116,19 +119,23 @@ def _to_parquet(table: pd.DataFrame, path: Path) -> None:
     columns = {
         name: entries.to_arrow(table[name].tolist())
         if isinstance(table[name].iloc[0], entries.Entry)
-        else pa.array(_arrow_values(name, table[name]), type=typed.get(name, pa.float64()))
+        else _arrow(table[name], typed.get(name, pa.float64()))
         for name in table
     }
     pq.write_table(pa.table(columns), path)
 
 
-def _arrow_values(name: str, column: pd.Series) -> list[Any]:
-    values = [None if not isinstance(value, dict) and pd.isna(value) else value for value in column]
-    if name in ("as_of", "renewal_date"):
-        return [value and value.date() for value in values]
-    if name == "days_to_renewal":
-        return [None if value is None else int(value) for value in values]
-    return values
+def _arrow(column: pd.Series, kind: "pa.DataType") -> "pa.Array":
+    """A column of a type; what is missing is null."""
+    import pyarrow as pa
+
+    if pa.types.is_date32(kind):
+        return pa.array(column.to_numpy("datetime64[D]"), kind)
+    if pa.types.is_timestamp(kind):
+        return pa.array(column.dt.tz_convert(None).to_numpy("datetime64[us]"), kind)
+    if pa.types.is_int32(kind):
+        return pa.array(column, pa.float64(), from_pandas=True).cast(kind, safe=False)
+    return pa.array(column, kind, from_pandas=True)
 
 
 _WRITERS: dict[str, Writer] = {

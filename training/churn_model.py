@@ -288,19 +288,21 @@ class ChurnModel:
         explained = self.explain(table)
         return explained.points, explained.base_probability
 
-    def explain(self, table: pd.DataFrame) -> "Explained":
+    def explain(self, table: pd.DataFrame, intervals: bool = True) -> "Explained":
         """Probabilities, their intervals and what they are made of, in one pass over the trees.
 
         Every figure is the same to the bit for one row and for many, and equal to what the methods
-        for single figures give.
+        for single figures give. Without `intervals`, for which every refit is asked, they are NaN.
         """
-        return self.explain_encoded(self.encode(table), table.index)
+        return self.explain_encoded(self.encode(table), table.index, intervals)
 
-    def explain_encoded(self, X: NDArray[np.float64], index: pd.Index | None = None) -> "Explained":
+    def explain_encoded(
+        self, X: NDArray[np.float64], index: pd.Index | None = None, intervals: bool = True
+    ) -> "Explained":
         """Explain a matrix of shape (n, p), as `encode` makes it."""
         slope, offset = self.calibration.slope, self.calibration.offset
         scores, shap, start = self._shap(X)
-        low, high = self._interval(X, scores)
+        low, high = self._interval(X, scores) if intervals else np.full((2, len(X)), np.nan)
         return Explained(
             log_odds=slope * scores + offset,
             low=low,
