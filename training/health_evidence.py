@@ -73,14 +73,11 @@ def _goal(
         and high is not None
         and _percentile(z, high) - _percentile(z, low) <= WIDEST_INTERVAL
     )
-    goal, red, green = (
-        data.scale.unit(metric, segment, at)
-        for at in (middle, middle - width / 2, middle + width / 2)
-    )
-    ends = sorted(data.scale.unit(metric, segment, at) for at in (low, high) if at is not None)
+    red, green = (data.scale.unit(metric, segment, middle + side * width / 2) for side in (-1, 1))
+    ends = sorted(data.scale.goal(metric, segment, at) for at in (low, high) if at is not None)
     return Goal(
         segment="",
-        goal=goal,
+        goal=data.scale.goal(metric, segment, middle),
         red=red,
         green=green,
         low=ends[0] if ends else None,

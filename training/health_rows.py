@@ -31,12 +31,13 @@ class Scale:
     Each segment has its own, as a good day's use differs with an account's size; the last one is
     the portfolio's. Where many accounts share one value (none, all of them), that value means the
     same everywhere, and so does the scale. `sign` has shape (p,), `centre` and `spread`
-    (p, segments + 1).
+    (p, segments + 1); `whole` (p,) says of which metrics only whole numbers were seen.
     """
 
     sign: Floats
     centre: Floats
     spread: Floats
+    whole: NDArray[np.bool_]
 
     @classmethod
     def of(cls, X: Floats, sign: Floats, code: Ints, segments: int) -> Self:
@@ -47,7 +48,8 @@ class Scale:
             groups = [x[code == s] if apart else x for s in range(segments)]
             pairs.append([_spread(group, x) for group in (*groups, x)])
         places = np.array(pairs)
-        return cls(sign, places[:, :, 0], places[:, :, 1])
+        whole = (np.isnan(X) | (np.round(X) == X)).all(axis=0)
+        return cls(sign, places[:, :, 0], places[:, :, 1], whole)
 
     def standard(self, X: Floats, code: Ints) -> Floats:
         """Values of shape (n, p) in units, on the common scale."""
@@ -57,6 +59,12 @@ class Scale:
         """A place on the common scale, in the metric's unit as the segment has it."""
         there = self.centre[metric, segment] + self.spread[metric, segment] * z
         return float(self.sign[metric] * there)
+
+    def goal(self, metric: int, segment: int, z: float) -> float:
+        """As `unit`, and of whole numbers the first on the healthy side: nobody has 4.2 users."""
+        sign, there = self.sign[metric], self.unit(metric, segment, z)
+        # values that differ in the last bits only are the same
+        return float(sign * np.ceil(sign * there - 1e-9)) + 0.0 if self.whole[metric] else there
 
 
 def _most_common(values: Floats) -> float:

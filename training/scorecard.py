@@ -83,7 +83,8 @@ class Goal:
         `PORTFOLIO` for all accounts together.
     goal, red, green : float
         In the metric's unit. The goal lies half way between red, where no points are left, and
-        green, where all are there; where low is healthy, red lies above green.
+        green, where all are there; where low is healthy, red lies above green. Of a metric that
+        comes in whole numbers it is the next whole number on the healthy side.
     low, high : float, optional
         90 % interval of the goal; None where it was not learned.
     accounts_below, churned_below, accounts_above, churned_above : int
