@@ -3,9 +3,6 @@
 A leak is a column that knows the outcome: written after it, or filled because of it. Each check is
 cheap, looks only at renewals whose outcome is known (so that knowing who is due is no suspicion),
 and says what it saw. That nothing is found proves only that these checks found nothing.
-
-Not sought: fields that turn good because the account left. In a training table they look like any
-metric that falls before churn in the unexpected direction, and cannot be told apart cleanly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +28,9 @@ EARLY_DAYS = 180
 NEAR_DAYS, FAR_DAYS = 31, (60, 120)
 """The looks nearest to 7 and to 90 days before a renewal that a monthly grid offers."""
 FADING = 0.05
+WRONG_SIDE, GOOD_AUC = 0.40, 0.30
+"""AUC in the direction of risk: leavers look healthier once turned, and much healthier anyway. On
+the simulator's honest metrics it falls to .39 (sessions per user, of the few who are left)."""
 SURE = 4.0
 """Standard errors beyond chance: some 100 metrics a run are looked at."""
 ISLAND, ISLAND_CHANCE = 0.5, 1e-6
@@ -195,6 +195,37 @@ def jump(renewals: Looks, metric: Metric) -> Leak | None:
     )
 
 
+def turns_good(renewals: Looks, metric: Metric) -> Leak | None:
+    """Leavers look healthier than stayers: tickets closed, risk flags cleared as they left.
+
+    Either it told of risk some 90 days before the renewal and tells the contrary in the last weeks,
+    or leavers look far healthier at whatever lead, as where the state was overwritten.
+    """
+    if metric.healthy is None or metric.kind == "category":
+        return None
+    (last, error), (far, far_error), (near, near_error) = (
+        _risky(renewals[lead], metric) for lead in ("last", "far", "near")
+    )
+    turned = far - last > max(JUMP, SURE * np.hypot(error, far_error)) and last < WRONG_SIDE
+    if not turned and near + SURE / 2 * near_error >= GOOD_AUC:
+        return None
+    seen = (
+        f"Some 90 days before the renewal leavers look worse in {metric.name} (AUC {far:.3f} in "
+        f"the direction of risk), in its last {NEAR_DAYS} days better than those who stay "
+        f"({last:.3f})"
+        if turned
+        else f"Leavers look better in {metric.name} than those who stay (AUC {near:.3f} in the "
+        "direction of risk)"
+    )
+    return Leak(
+        metric.name,
+        "turns_good",
+        last if turned else near,
+        f"{seen}. It may be closed or cleared because they leave: find out, and map when it "
+        "changed, or leave it out. Or your team acts on risk, and this is the effect.",
+    )
+
+
 CHECKS: dict[str, Callable[[pd.Series, pd.Series, Metric], Leak | None]] = {
     "single_feature": single_feature,
     "missingness": missingness,
@@ -204,6 +235,7 @@ CHECKS: dict[str, Callable[[pd.Series, pd.Series, Metric], Leak | None]] = {
 LEAD_CHECKS: dict[str, Callable[[Looks, Metric], Leak | None]] = {
     "does_not_fade": does_not_fade,
     "jump": jump,
+    "turns_good": turns_good,
 }
 NAMES = (*CHECKS, *LEAD_CHECKS, "permutation")
 
@@ -312,6 +344,16 @@ def _told(rows: pd.DataFrame, metric: Metric) -> tuple[float, float]:
         left = left[known]
     figure = max(shown, there)
     return figure, _error(figure, int(left.sum()), int((~left).sum()))
+
+
+def _risky(rows: pd.DataFrame, metric: Metric) -> tuple[float, float]:
+    """AUC of a metric in the direction of risk, and its standard error; one half of few rows."""
+    rows = rows[rows[metric.name].notna()]
+    left, stayed = int(rows["left"].sum()), int((~rows["left"]).sum())
+    if min(left, stayed) < FEWEST:
+        return 0.5, 0.5
+    figure = auc(rows[metric.name] * (1 if metric.healthy == "low" else -1), rows["left"])
+    return figure, _error(figure, left, stayed)
 
 
 def _error(figure: float, churned: int, stayed: int) -> float:

@@ -16,6 +16,7 @@ from features.settings import ObservationSettings, Settings
 from training import (
     baseline,
     comparison,
+    drift,
     evaluate,
     health_backtest,
     ladder,
@@ -172,6 +173,7 @@ def train(
         **of_ahead,
         "leaks": [asdict(leak) for leak in leaks.find(table, used)]
         + [asdict(leak) for leak in [leaks.permutation(table, folds[-1], metrics, seed)] if leak],
+        "drift": drift.find(table, folds[-1], metrics, seed),
         "leak_checks": list(leaks.NAMES),
         "top_metrics": importance.head(10).to_dict("records"),
     }

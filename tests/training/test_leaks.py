@@ -9,7 +9,7 @@ import pytest
 from features import build, catalog, simulate, source
 from features.metric import Metric
 from features.settings import Settings
-from training import leaks
+from training import drift, leaks
 from training.split import rolling_origin
 
 
@@ -74,6 +74,35 @@ def test_what_knows_only_at_the_last(panel: pd.DataFrame, metrics: dict[str, Met
     assert found(told, metrics) == [("noise", "jump")]
 
 
+def leaving(panel: pd.DataFrame, days: int) -> pd.Series:
+    """Rows of leavers from so many days before they leave."""
+    left = panel.groupby(["account_id", "renewal_date"])["churned"].transform("max")
+    return left & ((panel["renewal_date"] - panel["as_of"]).dt.days <= days)
+
+
+def test_tickets_closed_in_the_last_month_because_the_account_leaves(
+    panel: pd.DataFrame, metrics: dict[str, Metric]
+) -> None:
+    rng = np.random.default_rng(0)
+    closed = panel["tickets"].mask(leaving(panel, 31), rng.normal(-1.0, 1.0, len(panel)))
+    [leak] = leaks.find(panel.assign(tickets=closed), [metrics["tickets"]])
+    assert (leak.metric, leak.check) == ("tickets", "turns_good")
+    assert leak.figure < 0.4
+    assert "in its last 31 days better than those who stay" in leak.message
+
+
+def test_a_flag_that_was_overwritten_once_the_account_had_left(
+    panel: pd.DataFrame, metrics: dict[str, Metric]
+) -> None:
+    rng = np.random.default_rng(0)
+    cleared = panel["tickets"].mask(leaving(panel, 1000), rng.normal(-1.3, 1.0, len(panel)))
+    [leak] = leaks.find(panel.assign(tickets=cleared), [metrics["tickets"]])
+    assert (leak.metric, leak.check) == ("tickets", "turns_good")
+    assert leak.message.startswith("Leavers look better in tickets than those who stay (AUC 0.")
+    # what has no healthy side cannot turn to it
+    assert leaks.find(panel.assign(noise=cleared), [metrics["noise"]]) == []
+
+
 def test_something_dated_after_the_day_looked_from(
     panel: pd.DataFrame, metrics: dict[str, Metric]
 ) -> None:
@@ -134,6 +163,10 @@ def test_twenty_clean_companies_raise_no_alarm(
         assert found(clean, metrics) == [], seed
         [*_, fold] = rolling_origin(clean["as_of"], 3, 90)
         assert leaks.permutation(clean, fold, metrics, seed) is None, seed
+        told = drift.find(clean, fold, metrics, seed)
+        assert told is not None
+        assert not told["drifted"], seed
+        assert told["auc_low"] < 0.55, seed
 
 
 def test_the_simulators_touched_up_tables(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ SUMMARY = {
     "verdict": "Skill over the base rate.",
     "leaks": [],
     "learning_curve": {"verdict": "More data would help."},
+    "drift": {"verdict": "Drift: rows can be told."},
     "judged": {
         "observations": 3000,
         "accounts": 500,
@@ -64,3 +65,4 @@ def test_every_group_has_its_counts_and_intervals(told):
         assert cells[-3:] == [str(len(rows)), "200", str(rows["churned"].sum())]
         assert cells[3].startswith(f"{rows['churned'].mean():.3f} (0.")
     assert "More data would help." in card
+    assert "- Drift: rows can be told." in card
