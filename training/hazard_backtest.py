@@ -75,7 +75,7 @@ def told_before(
     parts = []
     grace = pd.Timedelta(days=grace_days)
     for number, fold in enumerate(folds):
-        before, block = table[fold.train_mask], table[fold.test_mask]
+        before, block = fold.parts(table)
         known_until = fold.test_from - grace
         if number == 0:
             ends = (known_until, folds[1].test_from - grace)

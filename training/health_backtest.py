@@ -68,7 +68,7 @@ def interactions(
 def _told(
     table: pd.DataFrame, fold: Fold, metrics: Mapping[str, Metric], today: Mapping[str, Any]
 ) -> pd.DataFrame:
-    before, block = table[fold.train_mask], table[fold.test_mask]
+    before, block = fold.parts(table)
     keys = block[["account_id", "as_of"]]
     try:
         score = HealthScore.fit(

@@ -199,7 +199,7 @@ def told_before(
     """
     parts = []
     for fold in folds[1:]:
-        before, block = table[fold.train_mask], table[fold.test_mask]
+        before, block = fold.parts(table)
         served = block[["account_id", "as_of"]].merge(
             backtest[["account_id", "as_of", "probability"]], how="left"
         )

@@ -124,7 +124,7 @@ def train(
     seed, embargo_days = settings.training.seed, embargo(settings.observations)
 
     folds = rolling_origin(table["as_of"], settings.training.folds, embargo_days)
-    _check_first(table[folds[0].train_mask], folds[0])
+    _check_first(folds[0].parts(table)[0], folds[0])
     found = _searched(table, folds[0], metrics, settings, searches, track)
     told, recipes = {}, {}
     for name, settle in _rungs(table, settings, found.shape if found else {}).items():
@@ -235,7 +235,7 @@ def _out_of_time(
     how long and for how much. Only what goes beyond it shows that usage, surveys and the rest tell
     of churn. It is settled for itself: else it would be beaten unfairly.
     """
-    before, after = table[folds[0].train_mask], table[folds[0].test_mask]
+    before, after = folds[0].parts(table)
     warm_up, recipe = settle(before, after, metrics)
     contract = {
         name: each for name, each in metrics.items() if each.dimension == CONTEXT and name in table
@@ -244,12 +244,10 @@ def _out_of_time(
     by_contract = settle(before[known], after[known], contract)[1] if contract else None
     predicted = [_predict(warm_up, table, folds[0], number=0)]
     for number, fold in enumerate(track(folds[1:], "Backtest"), start=1):
-        before = table[fold.train_mask]
+        before, after = fold.parts(table)
         block = _predict(recipe.fit(before, metrics, seed), table, fold, number)
         block["contract_score"] = (
-            by_contract.fit(before[known], contract, 0).scores(table.loc[fold.test_mask, known])
-            if by_contract
-            else 0.0
+            by_contract.fit(before[known], contract, 0).scores(after[known]) if by_contract else 0.0
         )
         predicted.append(block)
     return recipe, pd.concat(predicted, ignore_index=True)
@@ -290,7 +288,7 @@ def _present(
 
 def _predict(model: ChurnModel, table: pd.DataFrame, fold: Fold, number: int) -> pd.DataFrame:
     """Predict the later block, beside the churn rates that were known before it."""
-    before, block = table[fold.train_mask], table[fold.test_mask]
+    before, block = fold.parts(table)
     keys = ["account_id", "as_of", "churned", "due", "renewal_date", "weight"]
     keys += [name for name in TOLD if name in block]
     return block[keys].assign(

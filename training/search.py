@@ -180,8 +180,8 @@ def _losses(
     """Log-loss of each later row: account_id, weight, loss."""
     parts = []
     for fold in folds:
-        later = table[fold.test_mask]
-        model, _ = choose_trees(table[fold.train_mask], later, metrics, trees, seed, shape)
+        before, later = fold.parts(table)
+        model, _ = choose_trees(before, later, metrics, trees, seed, shape)
         loss = log_losses(model.predict_proba(later), later["churned"].to_numpy(np.float64))
         parts.append(later[["account_id", "weight"]].assign(loss=loss))
     return pd.concat(parts, ignore_index=True)

@@ -43,6 +43,17 @@ class Fold:
     test_from: pd.Timestamp
     test_to: pd.Timestamp
 
+    def parts(self, table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The rows learned from, and those predicted: of a table sorted by day without a copy."""
+        before, block = (_rows(table, mask) for mask in (self.train_mask, self.test_mask))
+        return before, block
+
+
+def _rows(table: pd.DataFrame, mask: NDArray[np.bool_]) -> pd.DataFrame:
+    places = np.flatnonzero(mask)
+    together = len(places) > 0 and places[-1] - places[0] + 1 == len(places)
+    return table[places[0] : places[-1] + 1] if together else table[mask]
+
 
 def rolling_origin(as_ofs: pd.Series, folds: int, embargo_days: int) -> list[Fold]:
     """Cut the rows into an expanding training part and the block of days after it, again and again.

@@ -133,3 +133,15 @@ def test_each_account_is_on_one_side_and_in_one_part() -> None:
     for part in parts:
         assert not set(accounts[part]) & set(accounts[~part])
     assert by_account(accounts, 4)[0].tolist() == parts[0].tolist()
+
+
+@pytest.mark.parametrize("order", ["by day", "by chance"])
+def test_parts_of_a_fold_are_the_rows_of_its_masks(order: str) -> None:
+    days = pd.Series(pd.date_range("2024-01-01", periods=24, freq="MS").repeat(3))
+    table = pd.DataFrame({"as_of": days, "row": range(len(days))})
+    if order == "by chance":
+        table = table.sample(frac=1, random_state=0, ignore_index=True)
+    for fold in rolling_origin(table["as_of"], folds=3, embargo_days=120):
+        for part, mask in zip(fold.parts(table), (fold.train_mask, fold.test_mask), strict=True):
+            pd.testing.assert_frame_equal(part, table.loc[mask])
+            assert (order == "by day") == np.shares_memory(part["row"], table["row"])
