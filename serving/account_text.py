@@ -13,7 +13,9 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "risk": "Risk of leaving {ahead}: {risk} (between {low} and {high})",
         "health": "Health: {health}",
         "renewal": "Renewal: {renewal}",
-        "arr": "ARR at risk: {at_risk} of {arr}",
+        "curve": "Risk of leaving within {days} days: {risks}",
+        "no curve": "Other horizons: not told; `tenure evaluate` says why",
+        "arr": "ARR at risk: {at_risk} of {arr}; expected at the end of the window: {retained}",
         "coverage": "Coverage: {coverage}. {covered}.",
         "more": " and {count} more",
         "drivers": "How the risk comes about, in percentage points of probability:",
@@ -30,7 +32,9 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "risk": "Kündigungsrisiko {ahead}: {risk} (zwischen {low} und {high})",
         "health": "Gesundheit: {health}",
         "renewal": "Verlängerung: {renewal}",
-        "arr": "ARR im Risiko: {at_risk} von {arr}",
+        "curve": "Kündigungsrisiko innerhalb von {days} Tagen: {risks}",
+        "no curve": "Andere Zeiträume: keine Angabe; `tenure evaluate` sagt warum",
+        "arr": "ARR im Risiko: {at_risk} von {arr}; am Ende des Zeitraums erwartet: {retained}",
         "coverage": "Abdeckung: {coverage}. {covered}.",
         "more": " und {count} weitere",
         "drivers": "Wie das Risiko zustande kommt, in Prozentpunkten der Wahrscheinlichkeit:",
@@ -78,6 +82,7 @@ def to_text(record: Record, ahead: str, language: Language = "en") -> str:
         "renewal": _renewal(record, language),
         "at_risk": _local(explain.money(record["arr_at_risk"]), language),
         "arr": _local(explain.money(record["arr"]), language),
+        "retained": _local(explain.money(record["expected_retained_arr"]), language),
         "coverage": percent(record["coverage"], 0),
         "covered": record["coverage_sentence"],
     }
@@ -85,6 +90,7 @@ def to_text(record: Record, ahead: str, language: Language = "en") -> str:
         words[name].format(**head)
         for name in ("head", "risk", "health", "renewal", "arr", "coverage")
     ]
+    lines.insert(2, _ahead(record, language))
     lines.insert(1, "")
     lines += _missing(record, language)
     lines += ["", words["drivers"], ""]
@@ -95,6 +101,16 @@ def to_text(record: Record, ahead: str, language: Language = "en") -> str:
         lines += _listed(entry["drivers"], language)
     lines.append(f"{percent(record['churn_probability']):>8}  {words['sum']}")
     return "\n".join([*lines, "", *_changed(record, language)])
+
+
+def _ahead(record: Record, language: Language) -> str:
+    """The risk within each horizon that is told, in one line."""
+    words, told = _WORDS[language], explain.ahead(record)
+    if len(told) < 2:
+        return words["no curve"]
+    days = " / ".join(str(each["days"]) for each in told)
+    risks = " / ".join(_local(explain.percent(each["risk"], 1), language) for each in told)
+    return words["curve"].format(days=days, risks=risks)
 
 
 def _missing(record: Record, language: Language) -> list[str]:

@@ -263,6 +263,18 @@ def window(lead_days: int, horizon_days: int, language: Language = "en") -> str:
     return f"within {last} days" if not lead_days else f"between {first} and {last} days ahead"
 
 
+def ahead(record: Record) -> list[dict[str, Any]]:
+    """Risk of leaving within each horizon that is told: ``days`` and ``risk``, the nearest first.
+
+    Examples
+    --------
+    >>> ahead({"churn_30d": 0.1, "churn_90d": 0.2, "churn_180d": None, "churn_365d": None})
+    [{'days': 30, 'risk': 0.1}, {'days': 90, 'risk': 0.2}]
+    """
+    risks = {days: record[f"churn_{days}d"] for days in (30, 90, 180, 365)}
+    return [{"days": days, "risk": risk} for days, risk in risks.items() if risk is not None]
+
+
 def renewal(record: Record) -> str:
     """Say when an account's contract renews.
 

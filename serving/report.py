@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from training import baseline, model_card, plots, questions
+from training import baseline, hazard_backtest, model_card, plots, questions
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -46,8 +46,12 @@ def documents(
 def _told(backtest: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """What the judged rows answer, and what only training could."""
     told = questions.answers(backtest)
-    learned = summary["learning_curve"]["points"]
-    return told | ({"learning": pd.DataFrame(learned)} if learned else {})
+    if learned := summary["learning_curve"]["points"]:
+        told["learning"] = pd.DataFrame(learned)
+    if summary["time_to_churn"]:
+        horizons = pd.DataFrame(summary["time_to_churn"]["horizons"])
+        told["ahead"] = horizons.astype(dict.fromkeys(hazard_backtest.FIGURES, float))
+    return told
 
 
 def _page(

@@ -117,6 +117,8 @@ class _Pages:
             row=row,
             dimensions=dimensions,
             steps=waterfall(row, dimensions),
+            ahead=explain.ahead(row),
+            why_none=(snapshot.model["evaluation"].get("time_to_churn") or {}).get("verdict"),
         )
 
     def health_score(self, request: Request) -> Response:
@@ -166,6 +168,21 @@ def totals(rows: Sequence[Record]) -> dict[str, float]:
         "arr": sum(row["arr"] or 0.0 for row in rows),
         "arr_at_risk": sum(row["arr_at_risk"] or 0.0 for row in rows),
     }
+
+
+def curve(ahead: Sequence[Mapping[str, Any]]) -> str:
+    """Draw the risk over the days ahead: points of an SVG line, 100 wide and 40 high.
+
+    The height is that of the largest risk, or 10 % where it is smaller.
+
+    Examples
+    --------
+    >>> curve([{"days": 90, "risk": 0.1}, {"days": 180, "risk": 0.2}])
+    '0.0,40.0 50.0,20.0 100.0,0.0'
+    """
+    last, top = ahead[-1]["days"], max(ahead[-1]["risk"], 0.1)
+    told = [(0, 0.0), *((each["days"], each["risk"]) for each in ahead)]
+    return " ".join(f"{100 * days / last:.1f},{40 - 40 * risk / top:.1f}" for days, risk in told)
 
 
 def waterfall(row: Record, dimensions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -218,6 +235,7 @@ def templates() -> Environment:
     }
     environment.globals |= {
         "in_short": explain.in_short,
+        "curve": curve,
         "quantity": explain.quantity,
         "stands_well": explain.stands_well,
         **{name: getattr(weights, name) for name in weights.WORDS},

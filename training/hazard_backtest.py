@@ -27,6 +27,15 @@ Floats = NDArray[np.float64]
 DRAWS = 200
 """Draws of accounts for the figures of each horizon."""
 
+RANGED = ("left", "auc", "log_loss")
+"""Figures with an interval."""
+
+FIGURES = (
+    *("said", "log_loss_base"),
+    *(f"{name}{end}" for name in RANGED for end in ("", "_low", "_high")),
+)
+"""Of each horizon."""
+
 FEWEST = 10
 """Rows that left, and rows that stayed, from which a horizon is judged."""
 
@@ -190,8 +199,7 @@ def _at(days: int, backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
     y = (rows["churn_days"] <= days).to_numpy(np.float64)
     told: dict[str, Any] = {"days": days, **_counts(rows, y)}
     if min(y.sum(), len(y) - y.sum()) < FEWEST:
-        names = ("said", "left", "auc", "log_loss", "log_loss_base")
-        return {**told, **dict.fromkeys(names)}
+        return {**told, **dict.fromkeys(FIGURES)}
     said, base = (rows[f"{name}_{days}d"].to_numpy(np.float64) for name in ("churn", "base"))
     losses, base_losses = log_losses(said, y), log_losses(base, y)
 
@@ -209,7 +217,7 @@ def _at(days: int, backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
     drawn = draw_figures(rows, figures, DRAWS, seed)
     for name, value in point.items():
         told[name] = float(value[0]) if np.isfinite(value[0]) else None
-        if name in ("left", "auc", "log_loss"):
+        if name in RANGED:
             low, high = interval(name, float(value[0]), drawn[name])
             told |= {f"{name}_low": low, f"{name}_high": high}
     return told

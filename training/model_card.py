@@ -43,6 +43,7 @@ def markdown(
         "",
         *_table(told.get("rankings"), ["rule", "auc", "observations", "accounts", "churned"]),
         "",
+        *_ahead(summary, told),
         "## For whom",
         "",
         "Among accounts due. `said` is the mean predicted probability, `left` the share that left; "
@@ -66,6 +67,21 @@ def markdown(
         "",
     ]
     return "\n".join(lines)
+
+
+def _ahead(summary: Mapping[str, Any], told: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Say how far ahead it sees, and what ARR it expected."""
+    if not summary["time_to_churn"]:
+        return []
+    columns = ["days", "said", "left", "auc", "log_loss", "log_loss_base"]
+    return [
+        summary["time_to_churn"]["verdict"],
+        "",
+        *_table(told["ahead"], [*columns, "observations", "accounts", "churned"]),
+        "",
+        summary["retained_arr"]["verdict"],
+        "",
+    ]
 
 
 def _off(groups: pd.DataFrame | None) -> list[str]:

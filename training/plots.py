@@ -35,6 +35,9 @@ def figures(told: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         drawn["called"] = _drawn(lambda axes: _bars(axes, told["called"], "rule", "left"), 6.4, 2.4)
     if "promised" in told:
         drawn["promised"] = _drawn(lambda axes: _promised(axes, told["promised"]), 4.4, 3.6)
+    if "ahead" in told and told["ahead"]["left"].notna().any():
+        rows = told["ahead"].dropna(subset="left")
+        drawn["ahead"] = _drawn(lambda axes: _promised(axes, rows), 4.4, 3.6)
     for curve, (x, y) in CURVES.items():
         if "curves" in told:
             line = told["curves"].query("curve == @curve")

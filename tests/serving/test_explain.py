@@ -1,3 +1,5 @@
+import pytest
+
 from serving import explain
 
 
@@ -65,3 +67,19 @@ def test_an_account_is_told_whole(scored):
     shown = [each for each in row["drivers"] if explain.direction(each["points"]) != "leaves"]
     assert shown
     assert all(each["sentence"] in told for each in shown)
+
+
+@pytest.mark.parametrize(
+    ("language", "within"),
+    [("en", "within 30 / 90 / 180 / 365 days"), ("de", "von 30 / 90 / 180 / 365 Tagen")],
+)
+def test_each_horizon_is_told_or_that_none_is(scored, language, within):
+    from serving import account_text, score
+
+    row = score.records(scored[0].head(1))[0]
+    risks = [explain.percent(row[name], 1) for name in score.CURVE]
+    if language == "de":
+        risks = [explain.in_german(each) for each in risks]
+    assert f"{within}: {' / '.join(risks)}" in account_text.to_text(row, "-", language)
+    lost = {**row, "churn_30d": None, "churn_180d": None, "churn_365d": None}
+    assert "`tenure evaluate`" in account_text.to_text(lost, "-", language)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from serving import report
 from training import baseline, tracking
@@ -33,6 +34,21 @@ def test_it_says_whether_more_data_would_help(kept):
     assert 'id="learning-' in page
 
 
+def test_it_says_how_far_ahead_it_sees(kept):
+    backtest, info = kept
+    page = report.html(backtest, info)
+    told = info.summary["time_to_churn"]
+    assert str(escape(told["verdict"])) in page
+    assert str(escape(info.summary["retained_arr"]["verdict"])) in page
+    within = told["horizons"][1]
+    followed = backtest[backtest["followed_days"] >= 90]
+    assert within["said"] == pytest.approx(followed["probability"].mean())
+    assert within["left"] == pytest.approx(followed["churned"].mean())
+    assert f'<td>90 days</td>\n<td class="number">{100 * within["said"]:.1f} %</td>' in page
+    assert "too few that left were followed" in page  # two years do not hold a judged one
+    assert 'id="ahead-' in page
+
+
 def test_it_asks_nobody_for_anything(kept):
     page = report.html(*kept)
     outside = [
@@ -54,6 +70,7 @@ def test_the_run_keeps_report_card_and_frames(kept):
     card = tracking._artifact(tracking._find(info.version), "report/model_card.md").read_text()
     assert f"{info.summary['observations']:,} observations" in card
     assert "## For whom" in card
+    assert info.summary["time_to_churn"]["verdict"] in card
     for trait in ("segment", "region", "size by ARR", "touch model"):
         assert f"| {trait} | " in card
     page = tracking._artifact(tracking._find(info.version), "report/report.html").read_text()

@@ -303,3 +303,14 @@ def test_the_page_of_an_account_tells_what_changed(ask, rows):
     html = ask("GET", f"/accounts/{quote(row['account_id'], safe='')}").text
     told = [each for each in row["change_drivers"] if explain.direction(each["points"]) != "leaves"]
     assert all(str(escape(each["sentence"])) in html for each in told)
+
+
+def test_the_page_of_an_account_draws_the_risk_over_time(ask, rows):
+    row = rows[0]
+    html = ask("GET", f"/accounts/{quote(row['account_id'], safe='')}").text
+    for days in (30, 90, 180, 365):
+        assert f'<th scope="col" class="number">{days} days</th>' in html
+        told = str(escape(explain.percent(row[f"churn_{days}d"], 1)))
+        assert f'<td class="number">{told}</td>' in html
+    assert str(escape(explain.money(row["expected_retained_arr"]))) in html
+    assert 'class="curve"' in html

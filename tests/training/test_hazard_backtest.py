@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from training.hazard import HORIZONS, Periods
-from training.hazard_backtest import by_horizon, judged
+from training.hazard_backtest import FIGURES, by_horizon, judged
 
 
 def test_the_verdict_follows_the_paired_losses() -> None:
@@ -63,6 +63,7 @@ def test_each_horizon_is_judged_on_rows_followed_for_so_long(told) -> None:
         above = np.sign(p[y].to_numpy()[:, None] - p[~y].to_numpy()) / 2 + 0.5
         pairs = w[y].to_numpy()[:, None] * w[~y].to_numpy()
         assert each["auc"] == pytest.approx(np.average(above, weights=pairs))
+        assert set(FIGURES) <= set(each)
         assert each["left_low"] < each["said"] < each["left_high"]
         assert each["log_loss_low"] < each["log_loss"] < each["log_loss_high"]
         assert each["log_loss"] < each["log_loss_base"]
@@ -71,5 +72,4 @@ def test_each_horizon_is_judged_on_rows_followed_for_so_long(told) -> None:
 def test_a_horizon_that_nobody_was_followed_for_has_no_figures(told) -> None:
     last = by_horizon(told[told["followed_days"] < 300])[-1]
     assert last["observations"] == 0
-    assert last["auc"] is None
-    assert last["said"] is None
+    assert {last[name] for name in FIGURES} == {None}

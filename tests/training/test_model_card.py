@@ -20,6 +20,7 @@ SUMMARY = {
     "leaks": [],
     "learning_curve": {"verdict": "More data would help."},
     "drift": {"verdict": "Drift: rows can be told."},
+    "time_to_churn": None,
     "judged": {
         "observations": 3000,
         "accounts": 500,
