@@ -126,7 +126,8 @@ def whole(booster: lgb.Booster, X: np.ndarray, base: float) -> None:
     table.insert(1, "as_of", pd.Timestamp("2026-01-01"))
     inputs = tuple(Feature(name, "number") for name in known)
     now = datetime.now(UTC)
-    before = table.assign(**{name: table[name].shift(fill_value=0.0) for name in known})
+    before = table.copy()
+    before[list(known)] = table[list(known)].shift(fill_value=0.0)
     for bags, earlier in ((0, None), (20, None), (20, Earlier(before))):
         model = ChurnModel(inputs, frozenset(), booster, bags=(booster,) * bags)
         start = time.process_time()

@@ -25,6 +25,10 @@ RETRY_SECONDS = 15.0
 REFRESH_SECONDS = 3600.0
 """After so long the source is read again: its tables grow under a service that runs for weeks."""
 
+RARELY = 1000
+"""Collections of young objects before one of all: BentoML keeps a timer for every request of the
+last 45 seconds, and under load a walk over them holds all requests up for 50 ms."""
+
 log = logging.getLogger("tenure.serving")
 
 _DEFECT = "The scores could not be computed; the service's log says why."
@@ -230,6 +234,7 @@ class Live:
         # what was just loaded lives long: no collection needs to walk it
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*gc.get_threshold()[:2], RARELY)
         log.info(
             "Scores are served.",
             extra={"model_version": snapshot.version, "accounts": len(snapshot.rows)},
