@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -196,6 +197,41 @@ def test_evaluate_prints_what_was_stored(served, champion):
     code, _, err = served("evaluate", champion.version)
     assert code == 0
     assert f"Next: tenure promote {champion.version}" in err
+
+
+def test_the_report_opens_alone_and_tells_the_figures_of_the_run(served, champion):
+    import pandas as pd
+
+    from training import tracking
+
+    code, out, err = served("evaluate", "--html", "report.html", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert f"The report on version {champion.version}: report.html" in err
+    page = Path("report.html").read_text(encoding="utf-8")
+    # nothing is loaded from anywhere: every reference stays on the page
+    assert re.findall(r'(?:src|href|action)="(?!#)', page) == []
+    assert re.findall(r"url\((?!#)|@import|<script|<link|<iframe", page) == []
+    cells = re.sub(r"<[^>]+>", " ", page)
+    cells = " ".join(cells.split()).replace("\u2013", "-")
+    for name, label in (("auc", "AUC"), ("log_loss", "Log-loss"), ("brier", "Brier score")):
+        figures = f"{told[name]:.3f} {told[f'{name}_low']:.3f}-{told[f'{name}_high']:.3f}"
+        assert f"{label} {figures}" in cells
+    run = tracking._find(champion.version)
+    promised = pd.read_csv(tracking._artifact(run, "report/promised.csv"))
+    for row in promised.itertuples():
+        said = f"{100 * row.said_from:.0f} % to {100 * row.said_to:.0f} %"
+        left = f"{100 * row.left:.1f} % {100 * row.left_low:.1f}-{100 * row.left_high:.1f}"
+        assert f"{said} {left} {row.observations:,} {row.accounts:,}" in cells
+    called = pd.read_csv(tracking._artifact(run, "report/called.csv")).set_index("rule")
+    model = called.loc["the model"]
+    assert (
+        f"Of the {model.called:.0f} accounts we would have called, {model.left:.0f} left" in cells
+    )
+    groups = pd.read_csv(tracking._artifact(run, "report/groups.csv"))
+    assert len(groups) > 8
+    for row in groups.itertuples():
+        assert f"{row.trait}: {row.group} " in cells
 
 
 def test_promoting_the_champion_again_is_harmless(served, champion):
