@@ -193,6 +193,36 @@ def by_horizon(backtest: pd.DataFrame, seed: int = 0) -> list[dict[str, Any]]:
     return [_at(days, backtest, seed) for days in HORIZONS]
 
 
+def remarks(horizons: list[dict[str, Any]]) -> str:
+    """Name horizons at which what came lies beyond chance of what was said, or was not seen.
+
+    Parameters
+    ----------
+    horizons : list of dict
+        As `by_horizon` gives them.
+
+    Returns
+    -------
+    str
+        Sentences, each after a blank; empty where there is nothing to name.
+    """
+    judged_ones = [each for each in horizons if each["left"] is not None]
+    off = [
+        f"within {each['days']} days it said {each['said']:.1%} and {each['left']:.1%} left "
+        f"(95 % {each['left_low']:.1%} to {each['left_high']:.1%})"
+        for each in judged_ones
+        if not each["left_low"] <= each["said"] <= each["left_high"]
+    ]
+    blind = [str(each["days"]) for each in horizons if each["left"] is None]
+    told = f" Off by more than chance: {'; '.join(off)}." if off else ""
+    if blind:
+        told += (
+            f" Not judged, for of those followed for so long fewer than {FEWEST} left: "
+            f"{' and '.join(blind)} days."
+        )
+    return told
+
+
 def _at(days: int, backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
     p = backtest[f"churn_{days}d"]
     rows = backtest[(backtest["followed_days"] >= days) & p.notna()]

@@ -112,6 +112,9 @@ def learn(
         if verdict["as_good"]
         else None
     )
+    horizons = hazard_backtest.by_horizon(backtest, seed)
+    if curve:
+        verdict["verdict"] += hazard_backtest.remarks(horizons)
     backtest, kept = outcomes.told_before(
         table, backtest, folds, metrics, o.lead_days, o.horizon_days, seed
     )
@@ -120,7 +123,7 @@ def learn(
         Outlook(curve, told if kept["model"] else told.plain()),
         backtest,
         {
-            "time_to_churn": {**verdict, "horizons": hazard_backtest.by_horizon(backtest, seed)},
+            "time_to_churn": {**verdict, "horizons": horizons},
             "retained_arr": kept,
         },
     )

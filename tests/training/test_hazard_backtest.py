@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from training.hazard import HORIZONS, Periods
-from training.hazard_backtest import FIGURES, by_horizon, judged
+from training.hazard_backtest import FIGURES, by_horizon, judged, remarks
 
 
 def test_the_verdict_follows_the_paired_losses() -> None:
@@ -73,3 +73,13 @@ def test_a_horizon_that_nobody_was_followed_for_has_no_figures(told) -> None:
     last = by_horizon(told[told["followed_days"] < 300])[-1]
     assert last["observations"] == 0
     assert {last[name] for name in FIGURES} == {None}
+
+
+def test_horizons_that_are_off_or_unseen_are_named(told) -> None:
+    assert remarks(by_horizon(told)) == ""
+    careful = told.assign(churn_180d=told["churn_180d"] / 2)
+    [off] = remarks(by_horizon(careful)).strip().splitlines()
+    assert off.startswith("Off by more than chance: within 180 days it said ")
+    assert "365" not in off
+    unseen = remarks(by_horizon(told[told["followed_days"] < 300]))
+    assert unseen.endswith("left: 365 days.")
