@@ -61,7 +61,7 @@ def prepare(folder: Path, leaves: int | None) -> None:
     command = ["-m", "serving.cli"]
     train = command if leaves is None else ["-c", TRAIN.format(leaves=leaves, trees=TREES)]
     for words in (
-        [*command, "simulate", "company", "--accounts", "500", "--months", "24", "--seed", "1"],
+        [*command, "simulate", "company", "--accounts", "1000", "--months", "30", "--seed", "1"],
         [*train, "train", "company"],
         [*command, "promote", "1"],
     ):
