@@ -1,20 +1,18 @@
 """One by one: a forest's groups of leaves laid out so that a single row asks all of them at once.
 
-`training.contributions` has the groups, and goes through them one after the other for many rows.
+`training.contributions` goes through the groups one after the other, for many rows.
 """
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training import leaf_values
+from training.groups import Group
 from training.trees import Floats
-
-if TYPE_CHECKING:
-    from training.contributions import Group
 
 
 class _Tests(NamedTuple):
@@ -68,7 +66,7 @@ class OneByOne(NamedTuple):
     @classmethod
     def of(
         cls,
-        groups: Sequence["Group"],
+        groups: Sequence[Group],
         asked: Sequence[Sequence[Sequence[tuple[int, float, bool]]]],
         shap: Sequence[tuple[list[int], Floats]],
         width: int,
@@ -133,7 +131,7 @@ class OneByOne(NamedTuple):
         return codes
 
 
-def _by_code(group: "Group", shap: Floats) -> Floats:
+def _by_code(group: Group, shap: Floats) -> Floats:
     """A group's `_shap` and the value reached, by code; of a long path by whether it is full."""
     if group.long:
         return np.pad([[0.0], [group.leaves[0].value]], ((0, 0), (len(shap), 0)))
