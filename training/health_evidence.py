@@ -27,7 +27,8 @@ def goals_of(
     """Goals per metric and segment, the portfolio's last; and the ramps that they leave standing.
 
     A segment without enough evidence gets the portfolio's ramp, at the same place in its own
-    distribution; where a goal is in use today, as far from the portfolio's as it is today.
+    distribution; where a goal is in use today, as far from the portfolio's as it is today. A ramp
+    whose middle lies beyond all values is moved to the nearest goal that tells accounts apart.
     """
     assumed = Assumed.before(problem).ramps.shift
     portfolio = len(data.segments)
@@ -38,19 +39,25 @@ def goals_of(
     goals: list[list[Goal]] = [[] for _ in data.names]
     for name, s, z, rows in views:
         for j in range(len(data.names)):
-            seen = z[rows, j]
-            tell = partial(_goal, data, j, s, seen, rows, width=found.width[j])
+            seen, middle = z[rows, j], found.middle[j]
+            inside = _telling_apart(seen) if np.isnan(problem.goals[j, s]) else (-np.inf, np.inf)
+            tell = partial(_goal, data, j, s, seen, rows, inside=inside, width=found.width[j])
             shared = np.array([each.middle[j] for each in draws])
-            goal = tell(found.middle[j] + assumed[j, s], shared + assumed[j, s])
+            at = np.clip(middle + assumed[j, s], *inside)
+            goal = tell(at, shared + assumed[j, s])
             if s < portfolio:
-                own = tell(
-                    found.middle[j] + found.shift[j, s],
-                    shared + np.array([each.shift[j, s] for each in draws]),
-                )
-                shift[j, s] = found.shift[j, s] if own.enough else assumed[j, s]
-                goal = own if own.enough else replace(goal, enough=False)
+                own_at = np.clip(middle + found.shift[j, s], *inside)
+                own = tell(own_at, shared + np.array([each.shift[j, s] for each in draws]))
+                goal, at = (own, own_at) if own.enough else (replace(goal, enough=False), at)
+            shift[j, s] = at - middle
             goals[j].append(replace(goal, segment=name))
     return goals, replace(found, shift=shift)
+
+
+def _telling_apart(z: Floats) -> tuple[float, float]:
+    """Lowest and highest goal that some of these values miss and others reach."""
+    values = np.unique(z[~np.isnan(z)])
+    return (float(values[1]), float(values[-1])) if len(values) > 1 else (-np.inf, np.inf)
 
 
 def _goal(
@@ -61,12 +68,13 @@ def _goal(
     rows: NDArray[np.bool_],
     middle: float,
     drawn: Floats,
+    inside: tuple[float, float],
     width: float,
 ) -> Goal:
     """One goal in units, with what stands behind it in these rows; z are their values."""
     last = data.last[rows]
     below, above, left = z[last] < middle, z[last] >= middle, data.churned[rows][last]
-    low, high = _one_interval(drawn, middle)
+    low, high = _one_interval(np.clip(drawn, *inside), middle)
     churned = int((below & left).sum()), int((above & left).sum())
     enough = min(churned) >= CHURNS_PER_SIDE and (
         low is not None
