@@ -48,6 +48,19 @@ class HealthMetric(HealthDimension):
     goals: list[HealthGoal]
 
 
+class HealthGrouping(_Form):
+    """What goals of its own for each group gained on later renewals, over the same for all."""
+
+    column: str
+    groups: int
+    renewals: float
+    churned: int = Field(description="Accounts that left among those judged")
+    gain: float = Field(description="In log-loss per renewal")
+    low: float = Field(description="Interval for all groupings tested together")
+    high: float
+    pays: bool
+
+
 class HealthScore(_Form):
     """Weights and goals as they are served, with what stands behind them."""
 
@@ -64,6 +77,9 @@ class HealthScore(_Form):
     auc_lost_low: float | None
     auc_lost_high: float | None
     interactions: list[dict[str, Any]] = Field(description="Told where auc_lost exceeds .01")
+    segments: list[str] = Field(description="Groups with goals of their own")
+    grouped_by: str = Field(description="Column of the groups; empty: the same goals for all")
+    groupings: list[HealthGrouping] = Field(description="Tested ones; empty where none could be")
     bands: dict[str, Any]
     audit: list[dict[str, Any]]
     changes: dict[str, Any]

@@ -13,6 +13,7 @@ WORDS = (
     "bands_said",
     "decisions_said",
     "goal_said",
+    "groups_said",
     "heaviest",
     "how_far",
     "most_weight",
@@ -34,7 +35,8 @@ def told(version: str | int = "champion") -> dict[str, Any]:
         version, settings_version (how many decisions stand in it), learned ("nothing",
         "dimensions" or "metrics"), accounts, churned; dimensions and metrics as in use, with 90 %
         intervals and `learned_weight`, `present_weight`, goals with their evidence; bands, audit;
-        scorecard beside model; changes (learned against present); decisions.
+        scorecard beside model; segments with goals of their own, grouped_by (the column) and
+        groupings (what each would gain); changes (learned against present); decisions.
     """
     from training import tracking
 
@@ -67,8 +69,11 @@ def told(version: str | int = "champion") -> dict[str, Any]:
                 "auc_lost_low",
                 "auc_lost_high",
                 "interactions",
+                "groupings",
             )
         },
+        "segments": list(health.score.segments),
+        "grouped_by": health.score.grouping.column,
         "bands": summary["bands"],
         "audit": summary["audit"],
         "changes": {key: summary["changes"][key] for key in ("leavers", "stayers", "learned")},
@@ -121,6 +126,31 @@ def how_far(document: Told) -> str:
         "metrics share their dimension's weight equally and goals stay at quantiles.",
         "metrics": f"Learned weights and goals from {counted}.",
     }[document["learned"]]
+
+
+def groups_said(document: Told) -> str:
+    """Say which accounts have goals of their own, and what was tested for that."""
+    tested, made = document["groupings"], document["grouped_by"] if document["segments"] else ""
+    if not tested:
+        kept = f"Goals differ by {made}, as given" if made else "All accounts have the same goals"
+        return f"{kept}: too few churned to test whether other groups' goals should differ."
+    judged = f"{tested[0]['renewals']:,.0f} later renewals ({tested[0]['churned']} accounts left)"
+    others = ", ".join(row["column"] for row in tested if row["column"] != made)
+    if not made:
+        return (
+            f"All accounts have the same goals: by {others} they did not predict {judged} better."
+        )
+    [gain] = [row for row in tested if row["column"] == made]
+    surely = (
+        f"95 % surely by {gain['low']:.4f}"
+        if gain["low"] > 0
+        else "which may be chance: your own segments stay where they gain anything"
+    )
+    also = f" Tested as well: {others}." if others else ""
+    return (
+        f"Goals differ by {made}: that predicted {judged} better than the same goals for all, by "
+        f"{gain['gain']:.4f} in log-loss, {surely}.{also}"
+    )
 
 
 def simplicity(document: Told) -> str:
@@ -278,6 +308,7 @@ def to_text(document: Told) -> str:
     blocks = [
         [how_far(document)],
         [simplicity(document)],
+        [groups_said(document)],
         ["Bands", *bands_said(document)],
         ["Greens that left and reds that stayed", *_audit_lines(document)],
     ]

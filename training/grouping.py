@@ -3,6 +3,9 @@
 A grouping has its price: each group's goals stand on fewer churns. It pays only where a scorecard
 with goals per group predicts *later* renewals better than one with the same goals for all. Both are
 given the groups' own churn rates, so that what is compared is goals and not rates.
+
+The company's own segments were chosen by people who know it: they pay where they gain anything. All
+other groupings must be sure to.
 """
 
 from collections.abc import Mapping
@@ -17,7 +20,9 @@ from scipy.stats import norm
 from features.errors import TenureError
 from features.metric import Metric
 from training.cells import Floats, Ints
-from training.scorecard import Grouping
+from training.health_rows import per_renewal
+from training.present import Goals
+from training.scorecard import BY_SEGMENT, EVERYONE, Grouping
 from training.split import rolling_origin
 
 AGE_EDGES_DAYS = (365.0,)
@@ -29,10 +34,8 @@ VALUE_COLUMNS = ("segment", "product", "plan")
 
 MOST_GROUPS = 8
 CHANCE = 0.05
-"""Chance that a grouping is made though none pays, over all candidates together."""
-
-REFITS = 10
-"""Enough to see which groups' goals are borne out."""
+"""Chance that a grouping other than the company's own is made though none pays, over all candidates
+together."""
 
 
 def candidates(table: pd.DataFrame) -> list[Grouping]:
@@ -81,7 +84,7 @@ def compare(
     DataFrame, one row per grouping, best first
         grouping, column, groups, renewals and churned (judged), gain (log-loss per renewal),
         low, high (its interval, by account, for all candidates together) and pays: whether the
-        whole interval is above 0.
+        whole interval is above 0, or, by the company's own segments, the gain.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def compare(
     due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
     before, after = table[fold.train_mask], table[fold.test_mask & due]
     plain = _log_odds(before, after, metrics, None, seed)
-    share = after["weight"].to_numpy(np.float64)
+    share = per_renewal(after, after["weight"].to_numpy(np.float64))
     y = after["churned"].to_numpy(np.float64)
     account = pd.factorize(after["account_id"])[0].astype(np.intp)
     reach = float(norm.ppf(1 - CHANCE / max(len(groupings), 1)))
@@ -113,7 +116,7 @@ def compare(
                 "gain": gain,
                 "low": gain - reach * error,
                 "high": gain + reach * error,
-                "pays": gain - reach * error > 0,
+                "pays": gain > (0.0 if grouping == BY_SEGMENT else reach * error),
             }
         )
     frame = pd.DataFrame(told)
@@ -128,6 +131,28 @@ def find(compared: pd.DataFrame) -> Grouping | None:
     return best
 
 
+def chosen(
+    table: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    embargo_days: int,
+    present_goals: Goals,
+    seed: int,
+) -> tuple[Grouping, pd.DataFrame]:
+    """Which accounts get goals of their own, and the comparison behind it.
+
+    The company's own segments stay, untested, where its goals of today differ by segment and where
+    too few have churned to learn goals before the renewals that are judged; then the comparison is
+    empty.
+    """
+    if any(isinstance(goal, Mapping) for goal in present_goals.values()):
+        return BY_SEGMENT, pd.DataFrame()
+    try:
+        compared = compare(table, metrics, embargo_days, seed=seed)
+    except TenureError:
+        return BY_SEGMENT, pd.DataFrame()
+    return find(compared) or EVERYONE, compared
+
+
 def _log_odds(
     before: pd.DataFrame,
     after: pd.DataFrame,
@@ -139,9 +164,9 @@ def _log_odds(
     from training.health_score import HealthScore
 
     score = HealthScore.fit(
-        before, before["churned"], before["weight"], metrics, REFITS, seed, grouping=grouping
+        before, before["churned"], before["weight"], metrics, 0, seed, grouping=grouping
     )
-    if score.learned == "nothing":
+    if score.learned != "metrics":
         raise TenureError(
             f"{score.churned} accounts churned before the renewals that are judged: too few to "
             "learn goals from, let alone goals per group.",

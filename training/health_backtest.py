@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.errors import TenureError
 from features.metric import Metric
-from training import bands, evaluate, simplicity
+from training import bands, evaluate, grouping, simplicity
 from training.health import Health
 from training.health_score import HealthScore
 from training.split import Fold
@@ -19,9 +19,15 @@ Array = NDArray[np.float64]
 
 
 def told_before(
-    table: pd.DataFrame, folds: Sequence[Fold], metrics: Mapping[str, Metric], **today: Any
+    table: pd.DataFrame,
+    folds: Sequence[Fold],
+    metrics: Mapping[str, Metric],
+    embargo_days: int,
+    **today: Any,
 ) -> pd.DataFrame:
     """Health of the judged rows, each by a score that knew only what came before.
+
+    So does the choice of groups with goals of their own.
 
     Parameters
     ----------
@@ -30,6 +36,7 @@ def told_before(
     folds : sequence of Fold
         All of the backtest; the first only warms up.
     metrics : mapping of name to Metric
+    embargo_days : int
     **today
         `present_weights`, `present_goals` and `seed` of `HealthScore.fit`.
 
@@ -39,7 +46,9 @@ def told_before(
         account_id, as_of, health, and scorecard_probability: churn among those due, null where too
         few had churned to learn it.
     """
-    return pd.concat([_told(table, fold, metrics, today) for fold in folds[1:]], ignore_index=True)
+    return pd.concat(
+        [_told(table, fold, metrics, embargo_days, today) for fold in folds[1:]], ignore_index=True
+    )
 
 
 def interactions(
@@ -66,13 +75,20 @@ def interactions(
 
 
 def _told(
-    table: pd.DataFrame, fold: Fold, metrics: Mapping[str, Metric], today: Mapping[str, Any]
+    table: pd.DataFrame,
+    fold: Fold,
+    metrics: Mapping[str, Metric],
+    embargo_days: int,
+    today: Mapping[str, Any],
 ) -> pd.DataFrame:
     before, block = fold.parts(table)
     keys = block[["account_id", "as_of"]]
+    groups, _ = grouping.chosen(
+        before, metrics, embargo_days, today["present_goals"], today["seed"]
+    )
     try:
         score = HealthScore.fit(
-            before, before["churned"], before["weight"], metrics, refits=0, **today
+            before, before["churned"], before["weight"], metrics, 0, grouping=groups, **today
         )
     except TenureError:
         # too little was known so early; later blocks are judged

@@ -22,13 +22,15 @@ INTERVAL = 0.90
 
 
 def goals_of(
-    data: Rows, problem: Problem, found: Ramps, draws: list[Ramps]
+    data: Rows, problem: Problem, found: Ramps, draws: list[Ramps] | None
 ) -> tuple[list[list[Goal]], Ramps]:
     """Goals per metric and segment, the portfolio's last; and the ramps that they leave standing.
 
     A segment without enough evidence gets the portfolio's ramp, at the same place in its own
     distribution; where a goal is in use today, as far from the portfolio's as it is today. A ramp
     whose middle lies beyond all values is moved to the nearest goal that tells accounts apart.
+
+    Intervals are read from the draws; None where goals were not learned, so that none is borne out.
     """
     assumed = Assumed.before(problem).ramps.shift
     portfolio = len(data.segments)
@@ -41,13 +43,16 @@ def goals_of(
         for j in range(len(data.names)):
             seen, middle = z[rows, j], found.middle[j]
             inside = _telling_apart(seen) if np.isnan(problem.goals[j, s]) else (-np.inf, np.inf)
-            tell = partial(_goal, data, j, s, seen, rows, inside=inside, width=found.width[j])
-            shared = np.array([each.middle[j] for each in draws])
+            tell = partial(
+                _goal, data, j, s, seen, rows,
+                inside=inside, width=found.width[j], learned=draws is not None,
+            )  # fmt: skip
+            shared = np.array([each.middle[j] for each in draws or []])
             at = np.clip(middle + assumed[j, s], *inside)
             goal = tell(at, shared + assumed[j, s])
             if s < portfolio:
                 own_at = np.clip(middle + found.shift[j, s], *inside)
-                own = tell(own_at, shared + np.array([each.shift[j, s] for each in draws]))
+                own = tell(own_at, shared + np.array([each.shift[j, s] for each in draws or []]))
                 goal, at = (own, own_at) if own.enough else (replace(goal, enough=False), at)
             shift[j, s] = at - middle
             goals[j].append(replace(goal, segment=name))
@@ -70,16 +75,15 @@ def _goal(
     drawn: Floats,
     inside: tuple[float, float],
     width: float,
+    learned: bool,
 ) -> Goal:
     """One goal in units, with what stands behind it in these rows; z are their values."""
     last = data.last[rows]
     below, above, left = z[last] < middle, z[last] >= middle, data.churned[rows][last]
     low, high = _one_interval(np.clip(drawn, *inside), middle)
     churned = int((below & left).sum()), int((above & left).sum())
-    enough = min(churned) >= CHURNS_PER_SIDE and (
-        low is not None
-        and high is not None
-        and _percentile(z, high) - _percentile(z, low) <= WIDEST_INTERVAL
+    narrow = (
+        low is None or high is None or _percentile(z, high) - _percentile(z, low) <= WIDEST_INTERVAL
     )
     red, green = (data.scale.unit(metric, segment, middle + side * width / 2) for side in (-1, 1))
     ends = sorted(data.scale.goal(metric, segment, at) for at in (low, high) if at is not None)
@@ -94,7 +98,7 @@ def _goal(
         churned_below=churned[0],
         accounts_above=int(above.sum()),
         churned_above=churned[1],
-        enough=enough,
+        enough=learned and narrow and min(churned) >= CHURNS_PER_SIDE,
     )
 
 

@@ -50,14 +50,14 @@ def learn(
     if learned != "nothing":
         problem = spreads.learned(problem)
     found, draws = _ramps(problem, learned, data.account, refits, seed)
-    goals, found = goals_of(data, problem, found, draws if learned == "metrics" else [])
+    goals, found = goals_of(data, problem, found, draws if learned == "metrics" else None)
     if learned != "nothing":
         found = ramp_fit.fit_weights(problem, found)
     if not found.beta.any():
         # every metric runs against its healthy direction: there is nothing to stand on
         learned = "nothing"
         found, draws = _ramps(problem, learned, data.account, refits, seed)
-        goals, found = goals_of(data, problem, found, draws)
+        goals, found = goals_of(data, problem, found, None)
     goals = with_lead(goals, table, is_due, data, churned.to_numpy(bool))
 
     share = _shares(found)

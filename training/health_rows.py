@@ -165,7 +165,7 @@ def rows_of(
             cells=Cells.of(z, code),
             linear=linear,
             y=churned.astype(np.float64),
-            weight=_per_renewal(due, weight),
+            weight=per_renewal(due, weight),
             dimension=pd.factorize(pd.Series(dimension))[0].astype(np.intp),
             segments=apart + 1,
             expected=np.ones(len(used)),
@@ -196,7 +196,7 @@ def _background(due: pd.DataFrame, name: str, logarithm: bool) -> Background:
     return Background(name, logarithm, centre, spread if differs else 1.0)
 
 
-def _per_renewal(due: pd.DataFrame, weight: Floats) -> Floats:
+def per_renewal(due: pd.DataFrame, weight: Floats) -> Floats:
     """Weights that sum to 1 over the looks at one renewal."""
     keys = [name for name in ("account_id", "renewal_date") if name in due]
     weights = pd.Series(weight, index=due.index)

@@ -18,6 +18,7 @@ from training import (
     comparison,
     drift,
     evaluate,
+    grouping,
     health_backtest,
     ladder,
     leaks,
@@ -133,7 +134,7 @@ def train(
         if BASELINE in table:
             told[name] = baseline.calibrated_in_time(told[name], folds, embargo_days)
     chosen, backtest = ladder.choose(told, folds, embargo_days)
-    health, backtest = _health(table, backtest, folds, metrics, settings)
+    health, backtest, compared = _health(table, backtest, folds, metrics, settings)
     ahead, backtest, of_ahead = outlook.learn(table, backtest, folds, metrics, settings)
 
     judged_by = told[chosen]
@@ -168,6 +169,7 @@ def train(
         "health_score": {
             **(told := health_backtest.summary(backtest, health, seed)),
             "interactions": health_backtest.interactions(told, table, metrics, embargo_days, seed),
+            "groupings": grouping.describe(compared),
             **_present(table, health, settings, metrics),
         },
         **of_ahead,
@@ -259,18 +261,25 @@ def _health(
     folds: list[Fold],
     metrics: Mapping[str, Metric],
     settings: Settings,
-) -> tuple[Health, pd.DataFrame]:
-    """Learn the health score from all rows, and its bands from what it told out of time."""
+) -> tuple[Health, pd.DataFrame, pd.DataFrame]:
+    """Learn the health score from all rows, and its bands from what it told out of time.
+
+    Beside them, what each grouping of accounts would gain with goals of its own.
+    """
     today: dict[str, Any] = {
         "present_weights": settings.health_present.weights,
         "present_goals": settings.health_present.goals,
         "seed": settings.training.seed,
     }
-    told = health_backtest.told_before(table, folds, metrics, **today)
+    embargo_days, present = embargo(settings.observations), today["present_goals"]
+    told = health_backtest.told_before(table, folds, metrics, embargo_days, **today)
     backtest = backtest.merge(told, on=["account_id", "as_of"], how="left", validate="1:1")
     refits = 2 * settings.training.bags
-    score = HealthScore.fit(table, table["churned"], table["weight"], metrics, refits, **today)
-    return Health(score, Bands.learn(backtest)), backtest
+    groups, compared = grouping.chosen(table, metrics, embargo_days, present, today["seed"])
+    score = HealthScore.fit(
+        table, table["churned"], table["weight"], metrics, refits, grouping=groups, **today
+    )
+    return Health(score, Bands.learn(backtest)), backtest, compared
 
 
 def _present(

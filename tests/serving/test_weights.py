@@ -95,6 +95,19 @@ def test_the_page_needs_nothing_from_elsewhere(own_store, tmp_path, document):
         assert str(escape(name["label"])) in page
 
 
+def test_which_accounts_have_goals_of_their_own_is_said(document):
+    assert "too few churned to test" in weights.groups_said(document)
+    row = {"renewals": 1776.0, "churned": 295, "gain": 0.0027, "low": 0.0004, "high": 0.005}
+    tested = [row | {"column": "seats"}, row | {"column": "arr", "gain": -0.001, "low": -0.003}]
+    by_seats = document | {"groupings": tested, "grouped_by": "seats", "segments": ["below 8"]}
+    said = weights.groups_said(by_seats)
+    assert "by seats" in said
+    assert "by 0.0027 in log-loss, 95 % surely by 0.0004" in said
+    assert "Tested as well: arr" in said
+    nobody = by_seats | {"grouped_by": "", "segments": []}
+    assert "by seats, arr they did not predict 1,776 later" in weights.groups_said(nobody)
+
+
 def test_the_api_gives_the_same_document(document):
     assert HealthScore.model_validate_json(json.dumps(document)).version == document["version"]
 

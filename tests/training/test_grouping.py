@@ -86,6 +86,28 @@ def test_groupings_that_do_not_pay_are_not_made() -> None:
     assert all(isinstance(row["pays"], bool) for row in grouping.describe(compared))
 
 
+def test_own_segments_stay_where_they_gain_anything(apart: pd.DataFrame) -> None:
+    large = apart["arr"] > apart["arr"].quantile(2 / 3)
+    blurred = large ^ (np.random.default_rng(4).random(len(apart)) < 0.33)
+    told = apart.assign(segment=np.where(blurred, "large", "small")).drop(columns="arr")
+    compared = grouping.compare(told, METRICS, embargo_days=60)
+    by = compared.set_index("column")
+    assert by.loc["segment", "gain"] > 0 > by.loc["segment", "low"]
+    assert grouping.chosen(told, METRICS, 60, {}, 0)[0] == Grouping("segment")
+    # the same column by another name must be sure
+    renamed = told.drop(columns="product").rename(columns={"segment": "product"})
+    assert grouping.chosen(renamed, METRICS, 60, {}, 0)[0].column == ""
+
+
+def test_what_cannot_or_need_not_be_tested_stays_by_segment(apart: pd.DataFrame) -> None:
+    few = apart.head(300)
+    for table, present in ((few, {}), (apart, {"days": {"small": 3.0, "large": 5.0}})):
+        made, compared = grouping.chosen(table, METRICS, 60, present, 0)
+        assert made == Grouping("segment")
+        assert compared.empty
+        assert grouping.describe(compared) == []
+
+
 def test_candidates_are_what_the_table_has(apart: pd.DataFrame) -> None:
     assert grouping.candidates(apart[["product", "days"]]) == [Grouping("product")]
     assert grouping.candidates(apart[["days"]]) == []

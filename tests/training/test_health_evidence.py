@@ -49,5 +49,5 @@ def test_a_goal_beyond_all_values_is_the_nearest_that_tells_accounts_apart(beyon
 
     # what people set themselves stays as they set it
     today = replace(data.problem, goals=np.full((2, 3), beyond))
-    told, _ = goals_of(data, today, Assumed.before(today).ramps, [])
+    told, _ = goals_of(data, today, Assumed.before(today).ramps, None)
     assert not any(goal.accounts_below and goal.accounts_above for goal in told[0])
