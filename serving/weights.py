@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from serving import explain
 
@@ -22,7 +22,7 @@ WORDS = (
 """Functions that the pages use."""
 WORTH_TELLING = 0.5
 """Points of weight from which a difference to today's is told."""
-BAR = 24
+BAR = 16
 """Characters of the longest bar."""
 
 
@@ -269,7 +269,9 @@ def print_table(document: Told, most: int = 12) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     columns = ("", "weight", "", "90 % interval", "goal", "below: left/accounts", "above", "")
     for place, title in enumerate(columns):
-        table.add_column(title, justify="right" if place in (1, 3, 5, 6) else "left")
+        # names are typed after `tenure weights fix`, so none is cut short
+        side: Literal["left", "right"] = "right" if place in (1, 3, 5, 6) else "left"
+        table.add_column(title, justify=side, no_wrap=place == 0, overflow="fold")
     full = most_weight(document)
     for name, metrics in heaviest(document):
         each = document["dimensions"][name]
@@ -284,7 +286,7 @@ def print_table(document: Told, most: int = 12) -> None:
             table.add_row(*_row(metric, own, full))
         if len(metrics) > most:
             table.add_row(f"  and {len(metrics) - most} lighter ones")
-    console = Console(width=140) if not Console().is_terminal else Console()
+    console = Console(width=160) if not Console().is_terminal else Console()
     console.print(table)
 
 
