@@ -144,6 +144,36 @@ def test_drivers_point_the_way_their_sign_says(page, url, rows):
             assert said.split()[-1].startswith(sign)
 
 
+def test_what_healthy_means_is_told_heaviest_first(page, url, document):
+    page.goto(url)
+    page.get_by_role("link", name="Health score").click()
+    page.wait_for_url("**/health-score")
+    weights_drawn = page.locator("table.weights tbody tr")
+    told = [
+        (explain.dimension_label(name), f"{document['dimensions'][name]['weight']:.1f}")
+        for name, _ in weights.heaviest(document)
+    ]
+    seen = weights_drawn.evaluate_all(
+        "rows => rows.map(row => row.innerText.split(/\\s*\\t\\s*|\\n/))"
+    )
+    assert [(row[0], row[1]) for row in seen] == told
+    # bars are as long as weights are heavy
+    drawn = weights_drawn.locator("rect.whole").evaluate_all(
+        "bars => bars.map(bar => bar.getBoundingClientRect().width)"
+    )
+    heavy = [float(weight) for _, weight in told]
+    assert drawn == pytest.approx([drawn[0] * each / heavy[0] for each in heavy], rel=0.1, abs=1)
+    goals = page.locator("table.goals tbody tr:not(.dimension)")
+    borne_out = [
+        goal
+        for each in document["metrics"].values()
+        for goal in each["goals"]
+        if goal["segment"] == "all" or goal["enough"]
+    ]
+    assert goals.count() == len(borne_out)
+    assert weights.groups_said(document) in page.inner_text("main")
+
+
 def test_the_keyboard_reaches_the_content_first(page, url):
     page.goto(url)
     page.keyboard.press("Tab")
@@ -152,9 +182,9 @@ def test_the_keyboard_reaches_the_content_first(page, url):
     page.wait_for_url("**#main")
 
 
-@pytest.mark.parametrize("path", ["/", "/accounts/"])
+@pytest.mark.parametrize("path", ["/", "/accounts/", "/health-score"])
 def test_everything_has_a_name_for_those_who_cannot_see(page, url, rows, path):
-    page.goto(url + path + (rows[0]["account_id"] if path != "/" else ""))
+    page.goto(url + path + (rows[0]["account_id"] if path == "/accounts/" else ""))
     assert page.evaluate("document.documentElement.lang") == "en"
     assert page.locator("h1").count() == 1
     unnamed = "[...document.querySelectorAll('input, select')].filter(e => !e.labels.length).length"
