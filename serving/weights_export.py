@@ -21,8 +21,8 @@ NOTES: Mapping[str, str] = {
     "hubspot": "Type groups and max points in the Calculations tab of the health score.",
     "churnzero": "Type each factor and its tiers in Health > ChurnScores; points sum to 100.",
     "planhat": "Type each factor as a linear condition of the health profile.",
-    "vitally": "Vitally's own pages could not be read: compare the columns with what its health "
-    "score settings ask for.",
+    "vitally": "Add a score for each row in Settings > Account Health, and its weight; leave nulls "
+    "out.",
 }
 
 
@@ -181,15 +181,16 @@ def _planhat(each: Row) -> Iterable[Row]:
 
 
 def _vitally(each: Row) -> Iterable[Row]:
+    low, high = sorted((each["red"], each["green"]))
     yield {
         "Segment": each["segment"],
-        "Group": each["dimension"],
-        "Metric": each["label"],
+        "Score": each["label"],
         "Weight (%)": each["points"],
-        "Healthy": _is("good", each, each["green"]),
-        "Concerning": "otherwise",
-        "Poor": _is("poor", each, each["red"]),
-        "Trait": each["metric"],
+        "Property": each["metric"],
+        "Healthy (10)": _is("good", each, each["green"]),
+        "Concerning (5)": f"> {_number(low)} and < {_number(high)}",
+        "Poor (0)": _is("poor", each, each["red"]),
+        "Nulls": "leave out",
         "Unit": each["unit"],
     }
 

@@ -123,7 +123,7 @@ def test_exports_carry_every_metric_that_counts(document, tool, tmp_path):
     points = {"churnzero": "Factor Total Points", "hubspot": "Max points", "vitally": "Weight (%)"}
     if tool in points:
         segment = next(iter(rows[0]))
-        name = {"churnzero": "Attribute", "hubspot": "Property", "vitally": "Trait"}[tool]
+        name = {"churnzero": "Attribute", "hubspot": "Property", "vitally": "Property"}[tool]
         everybody = {r[name]: int(r[points[tool]]) for r in rows if r[segment] == "All"}
         assert sum(everybody.values()) == 100
     if tool in ("gainsight", "totango"):
