@@ -5,7 +5,7 @@ person does not.
 """
 
 from features.frequency import log2_ratio
-from features.metric import Metric
+from features.metric import Below, Metric
 from features.observations import epoch_day
 
 DIMENSION = "breadth"
@@ -60,6 +60,7 @@ METRICS = (
             "verändert"
         ),
         needs=("usage.user_id|usage.active_users",),
+        not_for=(("tenure_days", Below(29)),),
         value=lambda t: log2_ratio(t.users_28d, t.users_28d_before),
     ),
     Metric(
@@ -105,7 +106,7 @@ METRICS = (
         formula="users created in the 90 days before as_of and not deactivated by then",
         sentence="{value} {user was|users were} added in the last 90 days",
         sentence_de="{value} Nutzer {kam|kamen} in den letzten 90 Tagen hinzu",
-        needs=("usage.user_id", "users.created_at"),
+        needs=("users.created_at",),
         value=lambda t: t.users_new_90d,
     ),
     Metric(
@@ -136,7 +137,7 @@ METRICS = (
         formula="users deactivated in the 90 days before as_of",
         sentence="{value} {user was|users were} deactivated in the last 90 days",
         sentence_de="{value} Nutzer {wurde|wurden} in den letzten 90 Tagen deaktiviert",
-        needs=("usage.user_id", "users.deactivated_at"),
+        needs=("users.deactivated_at",),
         value=lambda t: t.users_left_90d,
     ),
     Metric(

@@ -26,6 +26,7 @@ from features import (
     outcomes,
     own,
     peers,
+    people,
     sentiment,
     support,
     told,
@@ -198,10 +199,10 @@ def _dimensions(
     counted = None
     if "usage" in tables:
         counted = usage.quantities(tables, observed, as_ofs, key_features).cache()
-        for dimension in (frequency, breadth, depth):
-            parts.append((counted, dimension.METRICS))
+        parts += [(counted, frequency.METRICS), (counted, depth.METRICS)]
         parts.append((peers.quantities(tables, counted), peers.METRICS))
     small = (
+        (people.quantities(tables, observed if counted is None else counted), breadth.METRICS),
         (sentiment.quantities(tables, observed), sentiment.METRICS),
         (engagement.quantities(tables, observed), engagement.METRICS),
         (support.quantities(tables, observed, counted), support.METRICS),

@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 from ibis import _
 
 from features.known import age_days, known_rows, with_all_columns, within
-from features.metric import Metric
+from features.metric import Below, Metric
 from features.observations import (
     FOREVER,
     Tables,
@@ -140,6 +140,7 @@ METRICS = (
         sentence="Seats changed by {value} within a year",
         sentence_de="Die Zahl der Lizenzen hat sich binnen eines Jahres um {value} verändert",
         needs=("contracts.seats",),
+        not_for=(("tenure_days", Below(365)),),
         value=lambda t: t.seats / t.seats_before.nullif(0) - 1.0,
     ),
     Metric(
@@ -154,6 +155,7 @@ METRICS = (
         sentence="ARR changed by {value} within a year",
         sentence_de="Der ARR hat sich binnen eines Jahres um {value} verändert",
         needs=("contracts",),
+        not_for=(("tenure_days", Below(365)),),
         value=lambda t: t.arr / t.arr_before.nullif(0) - 1.0,
     ),
     Metric(

@@ -7,7 +7,7 @@ for what is merely small or due.
 
 import ibis.expr.types as ir
 
-from features.metric import CONTEXT, Metric
+from features.metric import CONTEXT, AtLeast, Metric
 from features.observations import Tables, epoch_day
 
 _TRAITS = ("segment", "industry", "region", "touch_model")
@@ -71,6 +71,7 @@ METRICS = (
         sentence="The next renewal is {value} {day|days} away",
         sentence_de="Bis zur nächsten Verlängerung {ist|sind} es {value} {Tag|Tage}",
         needs=("contracts",),
+        not_for=(("contracts", AtLeast(1)),),
         value=lambda t: epoch_day(t.renewal_date) - epoch_day(t.as_of),
     ),
     Metric(
@@ -85,6 +86,7 @@ METRICS = (
         sentence="The contract runs for {value} {day|days}",
         sentence_de="Der Vertrag läuft über {value} {Tag|Tage}",
         needs=("contracts",),
+        not_for=(("contracts", AtLeast(1)),),
         value=lambda t: t.term_days,
     ),
     Metric(

@@ -19,7 +19,7 @@ from features.known import (
     with_all_columns,
     within,
 )
-from features.metric import Metric
+from features.metric import Below, Metric
 from features.observations import Tables, epoch_day
 from features.windows import KEYS, attach
 
@@ -174,6 +174,7 @@ METRICS = (
             "{Stunde|Stunden} geantwortet"
         ),
         needs=("touchpoints.response_hours",),
+        not_for=(("reply_share_90d", 0),),
         value=lambda t: t.response_hours_90d,
     ),
     Metric(
@@ -235,6 +236,7 @@ METRICS = (
             "Die Zahl der Kontakte hat sich gegenüber dem Quartal davor um {value} verändert"
         ),
         needs=("touchpoints",),
+        not_for=(("tenure_days", Below(91)),),
         value=lambda t: log2_ratio(t.contacts_90d, t.contacts_before),
     ),
     Metric(

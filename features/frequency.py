@@ -7,7 +7,7 @@ come is breadth; what they do there is depth.
 import ibis
 import ibis.expr.types as ir
 
-from features.metric import Metric
+from features.metric import Below, Metric
 from features.observations import epoch_day
 from features.windows import WEEKS
 
@@ -201,6 +201,7 @@ METRICS = (
         sentence="Use changed by {value} against the four weeks before",
         sentence_de="Die Nutzung hat sich gegenüber den vier Wochen davor um {value} verändert",
         needs=("usage",),
+        not_for=(("tenure_days", Below(29)),),
         value=lambda t: log2_ratio(t.actions_28d, t.actions_28d_before),
     ),
     Metric(
@@ -215,6 +216,7 @@ METRICS = (
         sentence="Use changed by {value} against the quarter before",
         sentence_de="Die Nutzung hat sich gegenüber dem Quartal davor um {value} verändert",
         needs=("usage",),
+        not_for=(("tenure_days", Below(91)),),
         value=lambda t: log2_ratio(t.actions_90d, t.actions_180d - t.actions_90d),
     ),
     Metric(
@@ -232,6 +234,7 @@ METRICS = (
         sentence="Use changed by {value} against the account's own half year",
         sentence_de="Die Nutzung hat sich gegenüber dem eigenen Halbjahr um {value} verändert",
         needs=("usage",),
+        not_for=(("tenure_days", Below(180)),),
         value=_against_half_year,
     ),
     Metric(

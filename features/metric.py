@@ -29,6 +29,26 @@ Kind = Literal["number", "category"]
 _CHOICE = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
 
 
+@dataclass(frozen=True)
+class Below:
+    """All numbers less than a limit: see ``Metric.not_for``."""
+
+    limit: float
+
+    def __str__(self) -> str:
+        return f"less than {self.limit:g}"
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """All numbers from a limit on: see ``Metric.not_for``."""
+
+    limit: float
+
+    def __str__(self) -> str:
+        return f"{self.limit:g} or more"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """One feature with a meaning for Customer Success people.
@@ -65,9 +85,10 @@ class Metric:
         itself, as a count over a trailing window is.
     stale_days : int or str
         Days of age from which on the value is stale; or the setting of [metrics] that says so.
-    not_for : tuple of (str, str or float)
-        Pairs of a metric and a value of it: an account with that value has nothing that this metric
-        could tell. Where it is null there, it is not applicable rather than missing.
+    not_for : tuple of (str, str, float, Below or AtLeast)
+        Pairs of a metric and a value of it, or several: an account with such a value has nothing
+        that this metric could tell. Where it is null there, it is not applicable rather than
+        missing.
     value : callable
         From the dimension's table of base quantities to the metric's expression.
     kind : {"number", "category"}
@@ -91,7 +112,7 @@ class Metric:
     kind: Kind = "number"
     age: str = ""
     stale_days: int | str = 0
-    not_for: tuple[tuple[str, str | float], ...] = ()
+    not_for: tuple[tuple[str, str | float | Below | AtLeast], ...] = ()
 
     def called(self, language: Language = "en") -> str:
         """Short name in a language."""

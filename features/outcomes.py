@@ -18,7 +18,7 @@ from features.known import (
     with_all_columns,
     within,
 )
-from features.metric import Metric
+from features.metric import Below, Metric
 from features.observations import Tables
 from features.windows import KEYS, attach
 
@@ -164,6 +164,7 @@ METRICS = (
         sentence="The onboarding took {value} {day|days}",
         sentence_de="Das Onboarding dauerte {value} {Tag|Tage}",
         needs=("objectives.created_at",),
+        not_for=(("onboarding_done", Below(1)),),
         value=lambda t: _where(t.onboardings_met == t.onboardings, t.onboarding_days),
     ),
     Metric(
@@ -178,6 +179,7 @@ METRICS = (
         sentence="The first outcome was reached {value} {day|days} into the contract",
         sentence_de="Das erste Ergebnis war {value} {Tag|Tage} nach Vertragsbeginn erreicht",
         needs=("objectives",),
+        not_for=(("objectives_met_share", 0),),
         value=lambda t: t.first_value_days,
     ),
     Metric(

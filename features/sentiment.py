@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 from ibis import _
 
 from features.known import age_days, first_of, known_rows, summable
-from features.metric import Metric
+from features.metric import Below, Metric
 from features.observations import Tables, epoch_day
 from features.windows import KEYS, attach
 
@@ -206,6 +206,7 @@ def _metrics(survey: _Survey) -> tuple[Metric, ...]:
             "{Punkt|Punkte} verändert"
         ),
         needs=("surveys",),
+        not_for=(("tenure_days", Below(181)),),
         value=lambda t: t[f"{kind}_mean_180d"] - t[f"{kind}_mean_before"],
     )
     return last, age, mean, trend
@@ -259,7 +260,7 @@ METRICS = (
             "{Punkt|Punkte} verändert"
         ),
         needs=("csm_sentiment",),
-        not_for=NOBODY_RATES,
+        not_for=(*NOBODY_RATES, ("tenure_days", Below(91))),
         value=lambda t: t.csm_mean_90d - t.csm_mean_before,
     ),
     *_metrics(_NPS),

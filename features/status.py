@@ -11,7 +11,8 @@ own.
   learns how far to trust it. But nobody should take it for today's, and coverage does not count it.
 - **absent**: nothing was recorded that tells it, or not for as long as the metric looks back.
 - **not applicable**: this account has nothing that the metric could tell (a customer without a CSM
-  has no CSM's rating; where nobody was active, nobody took any minutes). No record is missing.
+  has no CSM's rating; a contract without an end has no renewal; where nobody was active, nobody
+  took any minutes; whoever is new has no year before). No record is missing.
 """
 
 import math
@@ -22,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.metric import Metric
+from features.metric import AtLeast, Below, Metric
 from features.settings import MetricSettings
 
 STATUSES = ("known", "zero", "stale", "absent", "not_applicable")
@@ -105,17 +106,25 @@ def codes(
 
 
 class _Pairs(NamedTuple):
-    """Columns, shape (m,), each with another one and a value of it that decides on it."""
+    """Columns, shape (m,), each with another one and the values of it that decide: low to high."""
 
     own: NDArray[np.intp]
     other: NDArray[np.intp]
-    value: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
 
     @classmethod
-    def of(cls, told: Sequence[tuple[int, int, float]]) -> Self:
+    def of(cls, told: Sequence[tuple[int, int, tuple[float, float]]]) -> Self:
         """Lay out m pairs with their values."""
-        own, other, value = zip(*told, strict=True) if told else ((), (), ())
-        return cls(np.array(own, np.intp), np.array(other, np.intp), np.array(value, np.float64))
+        own, other, bounds = zip(*told, strict=True) if told else ((), (), ())
+        low, high = np.array(bounds, np.float64).reshape(-1, 2).T
+        return cls(np.array(own, np.intp), np.array(other, np.intp), low, high)
+
+    def decide(self, matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Where they do, of shape (n, m); never where the other is NaN."""
+        other = matrix[:, self.other]
+        decided: NDArray[np.bool_] = (other >= self.low) & (other <= self.high)
+        return decided
 
 
 class Rules(NamedTuple):
@@ -126,9 +135,9 @@ class Rules(NamedTuple):
     category : ndarray of bool, shape (k,)
         Columns that hold places among a category's levels, where 0 is no zero.
     ages : pairs
-        Columns, those with their ages in days, and the age above which they are stale.
+        Columns, those with their ages in days, and the ages at which they are stale.
     exempt : pairs
-        Columns that do not apply where they are missing and another one has the value.
+        Columns that do not apply where they are missing and another one has such a value.
     """
 
     category: NDArray[np.bool_]
@@ -157,13 +166,17 @@ class Rules(NamedTuple):
         """
         place = {name: number for number, name in enumerate(names)}
         told = [(place[name], metric) for name, metric in metrics.items()]
-        ages: list[tuple[int, int, float]] = [
-            (own, place[metric.age], _stale_days(metric, settings))
+        ages = [
+            (
+                own,
+                place[metric.age],
+                (math.nextafter(_stale_days(metric, settings), math.inf), math.inf),
+            )
             for own, metric in told
             if metric.age in place
         ]
         exempt = [
-            (own, place[other], _as_number(value, levels.get(other)))
+            (own, place[other], _bounds(value, levels.get(other)))
             for own, metric in told
             for other, value in metric.not_for
             if other in place
@@ -175,20 +188,27 @@ class Rules(NamedTuple):
         """Places among `STATUSES`, of the shape (n, k) of a matrix in which NaN is no value."""
         told = np.where((matrix == 0) & ~self.category, np.int8(ZERO), np.int8(KNOWN))
         code = np.where(np.isnan(matrix), np.int8(ABSENT), told)
-        own, other, value = self.ages
-        row, pair = np.nonzero((matrix[:, other] > value) & (code[:, own] != ABSENT))
-        code[row, own[pair]] = STALE
-        own, other, value = self.exempt
-        row, pair = np.nonzero((matrix[:, other] == value) & (code[:, own] == ABSENT))
-        code[row, own[pair]] = NOT_APPLICABLE
+        for pairs, of, becomes in (
+            (self.ages, code != ABSENT, STALE),
+            (self.exempt, code == ABSENT, NOT_APPLICABLE),
+        ):
+            row, pair = np.nonzero(pairs.decide(matrix) & of[:, pairs.own])
+            code[row, pairs.own[pair]] = becomes
         return code
 
 
-def _as_number(value: str | float, levels: Sequence[str] | None) -> float:
-    """A value as a column holds it, and NaN if it holds none such."""
-    if levels is None:
-        return math.nan if isinstance(value, str) else value
-    return float(list(levels).index(str(value))) if value in levels else math.nan
+def _bounds(
+    value: str | float | Below | AtLeast, levels: Sequence[str] | None
+) -> tuple[float, float]:
+    """Least and largest number of such a value, as a column holds it; NaN if it holds none."""
+    if isinstance(value, str):
+        place = {level: place for place, level in enumerate(() if levels is None else levels)}
+        return (place.get(value, math.nan),) * 2
+    if levels is not None:
+        return math.nan, math.nan
+    if isinstance(value, Below):
+        return -math.inf, math.nextafter(value.limit, -math.inf)
+    return (value.limit, math.inf) if isinstance(value, AtLeast) else (value, value)
 
 
 def columns_of(table: pd.DataFrame) -> dict[str, Column]:

@@ -22,7 +22,7 @@ from features.known import (
     with_all_columns,
     within,
 )
-from features.metric import Metric
+from features.metric import Below, Metric
 from features.observations import Tables, epoch_day
 from features.windows import KEYS, attach
 
@@ -176,6 +176,7 @@ METRICS = (
             "Die Zahl der Tickets hat sich gegenüber dem Quartal davor um {value} verändert"
         ),
         needs=("tickets",),
+        not_for=(("tenure_days", Below(91)),),
         value=lambda t: log2_ratio(t.tickets_90d, t.tickets_before),
     ),
     Metric(

@@ -12,9 +12,8 @@ import ibis.expr.types as ir
 from ibis import _
 
 from features import sessions, windows
-from features.known import age_days, known_rows, within
-from features.observations import Tables, epoch_day
-from features.windows import KEYS, Pattern, attach
+from features.observations import Tables
+from features.windows import Pattern, attach
 from features.windows import zero_where_covered as _zero
 
 SIGN_IN = "login"
@@ -75,10 +74,9 @@ def quantities(
         The observations with ``actions``, ``seconds``, ``sign_ins``, ``active_days``, ``users``,
         ``features``, ``user_features``, ``top_user`` (actions of the most active one) and
         ``admins`` by window (``users_28d``), ``features_dropped_90d``, ``key_features_share_90d``
-        (null where none are known), ``last_used``, ``users_known``, ``users_never_seen`` and
-        ``users_new_90d``. Counts are 0 where nothing happened, and null where the table does not
-        reach back over the whole window. Where users are told also ``users_lapsed_90d``,
-        ``users_left_90d``, ``user_days_28d``, ``user_actions_28d``, ``champion_seen`` and what
+        (null where none are known) and ``last_used``. Counts are 0 where nothing happened, and null
+        where the table does not reach back over the whole window. Where users are told also
+        ``users_lapsed_90d``, ``user_days_28d``, ``user_actions_28d``, ``champion_seen`` and what
         `features.sessions` counts; always what `features.windows.weeks` does.
     """
     usage = with_defaults(tables["usage"])
@@ -120,13 +118,9 @@ def quantities(
     t = t.mutate(**{c: _zero(t, c, w, t[since]) for c, w, since in _COUNTS if c in t.columns})
     used = t.features_key_90d / len(key_features) if key_features else ibis.null("float64")
     t = t.mutate(key_features_share_90d=used)
-    if "users" in tables and "user_id" in usage.columns:
-        t = attach(t, _members(tables["users"], usage, observations))
-        if "deactivated_at" in tables["users"].columns:
-            t = attach(t, _leavers(tables["users"], observations))
-        if "role" in tables["users"].columns:
-            t = attach(t, _admins(tables["users"], usage, as_ofs))
-            t = t.mutate(admins_28d=_zero(t, "admins_28d", "28d", t.first_day))
+    if "user_id" in usage.columns and "users" in tables and "role" in tables["users"].columns:
+        t = attach(t, _admins(tables["users"], usage, as_ofs))
+        t = t.mutate(admins_28d=_zero(t, "admins_28d", "28d", t.first_day))
     return t
 
 
@@ -148,42 +142,6 @@ def _users(marked: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
         more: list[str | Pattern] = [*wanted, "180d", _LAPSED]
         return windows.distinct(marked, as_ofs, ["user_id"], "users", more)
     return windows.largest(marked, as_ofs, marked.active_users, "users", wanted)
-
-
-def _members(users: ir.Table, usage: ir.Table, observations: ir.Table) -> ir.Table:
-    """Users with an account at each as_of, those among them never seen, and the new ones.
-
-    A user has been seen by an as_of if an event of theirs happened and was known before it.
-    """
-    events = usage.filter(usage.user_id.notnull())
-    seen_from = ibis.greatest(events.occurred_at.date(), events.known_at.date())
-    first = events.mutate(seen_from=seen_from).group_by("account_id", "user_id")
-    first = first.agg(seen_from=_.seen_from.min())
-    created = users.created_at if "created_at" in users.columns else users.known_at
-    left = users.deactivated_at if "deactivated_at" in users.columns else ibis.null("timestamp")
-    members = users.mutate(created=created, left=left).select(
-        "account_id", "user_id", "known_at", "created", "left"
-    )
-    members = members.left_join(first, ["account_id", "user_id"]).drop(
-        "account_id_right", "user_id_right"
-    )
-    day = _.as_of.cast("timestamp")
-    settled = _.age_days >= 28
-    unseen = _.seen_from.isnull() | (_.seen_from >= _.as_of)
-    t = observations.select(*KEYS).inner_join(members, "account_id")
-    t = t.filter(_.known_at < day, _.created < day, _.left.isnull() | (_.left >= day))
-    t = t.mutate(age_days=epoch_day(_.as_of) - epoch_day(_.created))
-    return t.group_by(*KEYS).agg(
-        users_known=settled.sum(),
-        users_never_seen=(settled & unseen).sum(),
-        users_new_90d=(_.age_days <= 90).sum(),
-    )
-
-
-def _leavers(users: ir.Table, observations: ir.Table) -> ir.Table:
-    t = known_rows(users, observations)
-    left = within(age_days(t, t.deactivated_at), 90)
-    return t.group_by(*KEYS).agg(users_left_90d=t.count(where=left))
 
 
 def _admins(users: ir.Table, usage: ir.Table, as_ofs: Sequence[date]) -> ir.Table:

@@ -100,13 +100,26 @@ def test_metrics_of_an_empty_table_are_null_and_of_a_missing_one_gone(history, u
     )
 
 
-@pytest.mark.parametrize("name", ["usage", "users"])
-def test_without_a_row_of_usage_or_users_nobody_is_counted(history, unused, name):
+@pytest.mark.parametrize(
+    ("name", "metrics"),
+    [
+        ("usage", {"active_admins_28d", "never_active_users_share"}),
+        ("users", {"active_admins_28d", "new_users_90d", "deactivated_users_90d"}),
+    ],
+)
+def test_without_a_row_of_usage_or_users_nobody_is_counted(history, unused, name, metrics):
     found = table_of(emptied(history, [name]))
     silent = sorted(rest_on([name]) & set(found.columns))
-    assert {"active_admins_28d", "new_users_90d", "deactivated_users_90d"} <= set(silent)
+    assert metrics <= set(silent)
     assert found[silent].isna().all(axis=None)
-    pd.testing.assert_frame_equal(found[list(unused.columns)], unused)
+    rest = [column for column in unused.columns if column not in silent]
+    pd.testing.assert_frame_equal(found[rest], unused[rest])
+
+
+def test_who_came_and_left_is_told_by_the_users_alone(history, unused):
+    names = ["new_users_90d", "deactivated_users_90d"]
+    assert (unused[names] > 0).any().all()
+    pd.testing.assert_frame_equal(unused[names], table_of(history)[names])
 
 
 def test_a_column_that_is_never_filled_tells_nothing(history):

@@ -1,11 +1,16 @@
 """What is known of a value: hand-made rows for each of five, and what moves them."""
 
+from dataclasses import replace
+
+import naive
 import numpy as np
 import pandas as pd
 import pytest
 from histories import frame, source
+from random_history import AS_OFS, random_history
 
 from features import build, catalog
+from features.metric import AtLeast, Below
 from features.settings import MetricSettings, Settings
 from features.status import STATUSES, status
 
@@ -64,6 +69,14 @@ def test_what_was_never_told_is_not_stale():
         ("oldest_open_ticket_days", {"open_tickets": 0.0}, {"open_tickets": 1.0}),
         ("price_change_last_renewal", {"renewals_behind": 0.0}, {"renewals_behind": 2.0}),
         ("stickiness_28d", {"active_users_28d": 0.0}, {"active_users_28d": np.nan}),
+        ("days_to_renewal", {"contracts": 1.0}, {"contracts": np.nan}),
+        ("term_days", {"contracts": 2.0}, {"contracts": 0.0}),
+        ("arr_change_365d", {"tenure_days": 364.0}, {"tenure_days": 365.0}),
+        ("usage_trend_28d", {"tenure_days": -1.0}, {"tenure_days": 29.0}),
+        ("csm_sentiment_trend_90d", {"tenure_days": 90.0}, {"touch_model": "mid"}),
+        ("onboarding_days", {"onboarding_done": 0.5}, {"onboarding_done": 1.0}),
+        ("days_to_first_value", {"objectives_met_share": 0.0}, {"objectives_met_share": 0.5}),
+        ("response_hours_90d", {"reply_share_90d": 0.0}, {"reply_share_90d": np.nan}),
     ],
 )
 def test_what_an_account_cannot_have_is_not_applicable(name, exempt, other):
@@ -121,3 +134,53 @@ def test_accounts_in_scale_touch_have_no_rating_to_miss():
     assert (found["nps_last"] == "absent").all()
     assert (found["renewals_behind"] == "zero").all()
     assert (found["price_change_last_renewal"] == "not_applicable").all()
+
+
+NEEDS_A_PAST = {
+    "seats_change_365d": 365,
+    "arr_change_365d": 365,
+    "usage_against_half_year": 180,
+    "nps_trend_180d": 181,
+    "usage_trend_90d": 91,
+    "tickets_trend_90d": 91,
+    "active_users_trend_28d": 29,
+}
+
+
+def test_no_end_and_no_past_are_no_gaps_as_a_loop_over_the_contracts_finds():
+    """Whoever runs on without an end has no renewal, and whoever is new had nothing before."""
+    history = random_history(np.random.default_rng(11))
+    table = build.feature_table(source(history), Settings(), AS_OFS)
+    found = status(table, METRICS, MetricSettings())
+    seen = set()
+    for row, words in zip(table.to_dict("records"), found.to_dict("records"), strict=True):
+        contracts = [
+            contract
+            for contract in history["contracts"].to_dict("records")
+            if contract["account_id"] == row["account_id"] and contract["known_at"] < row["as_of"]
+        ]
+        ends = naive.contract_facts(contracts, row["as_of"])["days_to_renewal"] is not None
+        assert words["days_to_renewal"] == ("known" if ends else "not_applicable")
+        assert words["term_days"] == ("known" if ends else "not_applicable")
+        seen.add(words["days_to_renewal"])
+        tenure = row["as_of"] - min(contract["start_date"] for contract in contracts)
+        for name, days in NEEDS_A_PAST.items():
+            if pd.isna(row[name]):
+                had_one = tenure >= pd.Timedelta(days=days)
+                assert words[name] == ("absent" if had_one else "not_applicable"), name
+                seen.add(words[name])
+    assert seen == {"known", "absent", "not_applicable"}
+
+
+def test_ranges_of_values_speak_of_numbers_only():
+    young = replace(METRICS["nps_last"], not_for=(("tenure_days", Below(30)),))
+    large = replace(METRICS["nps_last"], not_for=(("tenure_days", AtLeast(30)),))
+    words = replace(METRICS["nps_last"], not_for=(("segment", Below(30)),))
+    table = pd.DataFrame({"tenure_days": [29.0, 30.0, np.nan], "segment": ["a", "b", None]})
+
+    def told_by(metric):
+        return status(table, {"nps_last": metric}, MetricSettings())["nps_last"].tolist()
+
+    assert told_by(young) == ["not_applicable", "absent", "absent"]
+    assert told_by(large) == ["absent", "not_applicable", "absent"]
+    assert told_by(words) == ["absent"] * 3
