@@ -202,7 +202,7 @@ def test_evaluate_prints_what_was_stored(served, champion):
 def test_the_report_opens_alone_and_tells_the_figures_of_the_run(served, champion):
     import pandas as pd
 
-    from training import tracking
+    from training.tracking import store
 
     code, out, err = served("evaluate", "--html", "report.html", "--json")
     told = json.loads(out)
@@ -217,18 +217,18 @@ def test_the_report_opens_alone_and_tells_the_figures_of_the_run(served, champio
     for name, label in (("auc", "AUC"), ("log_loss", "Log-loss"), ("brier", "Brier score")):
         figures = f"{told[name]:.3f} {told[f'{name}_low']:.3f}-{told[f'{name}_high']:.3f}"
         assert f"{label} {figures}" in cells
-    run = tracking._find(champion.version)
-    promised = pd.read_csv(tracking._artifact(run, "report/promised.csv"))
+    run = store.find(champion.version)
+    promised = pd.read_csv(store.artifact(run, "report/promised.csv"))
     for row in promised.itertuples():
         said = f"{100 * row.said_from:.0f} % to {100 * row.said_to:.0f} %"
         left = f"{100 * row.left:.1f} % {100 * row.left_low:.1f}-{100 * row.left_high:.1f}"
         assert f"{said} {left} {row.observations:,} {row.accounts:,}" in cells
-    called = pd.read_csv(tracking._artifact(run, "report/called.csv")).set_index("rule")
+    called = pd.read_csv(store.artifact(run, "report/called.csv")).set_index("rule")
     model = called.loc["the model"]
     assert (
         f"Of the {model.called:.0f} accounts we would have called, {model.left:.0f} left" in cells
     )
-    groups = pd.read_csv(tracking._artifact(run, "report/groups.csv"))
+    groups = pd.read_csv(store.artifact(run, "report/groups.csv"))
     assert len(groups) > 8
     for row in groups.itertuples():
         assert f"{row.trait}: {row.group} " in cells

@@ -9,6 +9,7 @@ from markupsafe import escape
 
 from serving import report
 from training import baseline, tracking
+from training.tracking import store
 
 
 @pytest.fixture
@@ -67,13 +68,13 @@ def test_names_inside_the_figures_do_not_meet(kept):
 
 def test_the_run_keeps_report_card_and_frames(kept):
     _, info = kept
-    card = tracking._artifact(tracking._find(info.version), "report/model_card.md").read_text()
+    card = store.artifact(store.find(info.version), "report/model_card.md").read_text()
     assert f"{info.summary['observations']:,} observations" in card
     assert "## For whom" in card
     assert info.summary["time_to_churn"]["verdict"] in card
     for trait in ("segment", "region", "size by ARR", "touch model"):
         assert f"| {trait} | " in card
-    page = tracking._artifact(tracking._find(info.version), "report/report.html").read_text()
+    page = store.artifact(store.find(info.version), "report/report.html").read_text()
     assert "Training run" in page
 
 

@@ -10,6 +10,7 @@ import pytest
 from features.errors import TenureError
 from serving.retraining import alone, retrain
 from training import tracking
+from training.tracking import store
 
 
 def quiet(steps, _description):
@@ -51,7 +52,7 @@ def test_nothing_new_then_new_settings_then_a_run_that_died(company, tmp_path):
     client = mlflow.MlflowClient()
     run = client.get_run(tracking.info(new.version).run_id)
     assert set(run.data.tags) >= {"data.digest", "code.version", "code.lock"}
-    tables = json.loads(tracking._artifact(tracking._find(new.version), "data.json").read_text())
+    tables = json.loads(store.artifact(store.find(new.version), "data.json").read_text())
     assert tables["contracts"]["rows"] > 400
 
     # died between registering and comparing: the next one only compares

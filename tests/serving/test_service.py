@@ -22,14 +22,14 @@ def without_champion(champion, scored):
     """Take the champion's alias away for a while, once all that needs it is made."""
     from mlflow import MlflowClient
 
-    from training import tracking
+    from training.tracking import store
 
     client = MlflowClient(champion.store, champion.store)
-    client.delete_registered_model_alias(tracking.NAME, tracking.CHAMPION)
+    client.delete_registered_model_alias(store.NAME, store.CHAMPION)
     yield lambda: client.set_registered_model_alias(
-        tracking.NAME, tracking.CHAMPION, str(champion.version)
+        store.NAME, store.CHAMPION, str(champion.version)
     )
-    client.set_registered_model_alias(tracking.NAME, tracking.CHAMPION, str(champion.version))
+    client.set_registered_model_alias(store.NAME, store.CHAMPION, str(champion.version))
 
 
 @pytest.fixture(scope="module")

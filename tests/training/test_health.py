@@ -7,6 +7,7 @@ import pytest
 from serving import standing
 from training import tracking
 from training.evaluate import auc
+from training.tracking import store
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def backtest(champion, use_store):
 
 def test_it_lies_in_the_version_beside_the_predictor(champion, use_store, monkeypatch):
     use_store(monkeypatch, champion.store)
-    folder = tracking._model_folder(tracking._find(champion.version))
+    folder = store.model_folder(store.find(champion.version))
     names = {path.name for path in folder.iterdir()}
     assert {"health_score.json", "health_bands.json"} <= names
 

@@ -16,7 +16,7 @@ from features.metric import Metric
 from features.settings import Settings
 from training import promotion, tracking
 from training.pipeline import Trained, train
-from training.tracking import NoChampionError
+from training.tracking import NoChampionError, reign
 
 
 @pytest.fixture(scope="module")
@@ -202,13 +202,14 @@ def test_killed_half_way_leaves_the_registry_as_it_was(
     script.write_text(
         "import os, signal, pandas as pd\n"
         "from training import tracking, pipeline\n"
+        "from training.tracking import runs\n"
         "from features.settings import Settings\n"
         "model, info = tracking.load()\n"
         "table = pd.DataFrame({f.name: [None] for f in model.features})\n"
         "health = tracking.load_health()\n"
         "frames = table, info.summary, table, table.astype(object)\n"
         "trained = pipeline.Trained(model, health, *frames)\n"
-        f"tracking.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"runs.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "tracking.log(trained, Settings(), {})\n"
     )
     client = mlflow.MlflowClient()
@@ -233,7 +234,7 @@ def test_rolling_back_goes_from_champion_to_champion(
     champion: int, trained: Trained, settings: Settings, metrics: dict[str, Metric]
 ) -> None:
     client = mlflow.MlflowClient()
-    client.set_registered_model_tag("tenure", tracking.REIGNS, json.dumps([champion]))
+    client.set_registered_model_tag("tenure", reign.REIGNS, json.dumps([champion]))
     with pytest.raises(TenureError, match="none served before it"):
         tracking.rollback()
     second = tracking.log(trained, settings, metrics)

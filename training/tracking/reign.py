@@ -1,0 +1,116 @@
+"""Which version serves: promotion against the champion, and the way back."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from features.errors import TenureError
+from training.tracking.store import CHAMPION, NAME, aliased, connect, find
+from training.tracking.versions import backtest_of, info_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+    from training.promotion import Decision
+
+REIGNS = "reigns"
+"""Tag of the registered model: versions that served, in order."""
+
+
+class NotPromotedError(TenureError):
+    """A version is worse than the one that serves, or cannot be compared with it."""
+
+
+def promote(reference: int | str, force: bool = False) -> "Decision":
+    """Make a version the champion, unless it is worse than the one that serves.
+
+    Both have predicted the past before its time. On the observations that both predicted, accounts
+    are drawn with replacement; the version is worse if its log-loss is higher in 95 % of the draws.
+
+    Parameters
+    ----------
+    reference : int or str
+        Version number, or "challenger".
+    force : bool
+        Promote a worse or incomparable one too.
+
+    Raises
+    ------
+    TenureError
+        If the version is worse or cannot be compared, and `force` is not set.
+    """
+    client = connect()
+    challenger = find(reference)
+    decision = _decide(client, challenger, force)
+    tags = {name: value for name, value in asdict(decision).items() if value is not None}
+    for name, value in tags.items():
+        client.set_model_version_tag(NAME, challenger.version, f"promotion.{name}", str(value))
+    if not decision.promoted:
+        raise NotPromotedError(
+            decision.reason,
+            f"Keep the champion, or insist with `tenure promote {challenger.version} --force`.",
+        )
+    _crown(client, int(challenger.version))
+    return decision
+
+
+def rollback() -> tuple[int, int]:
+    """Give the champion's place back to the one that served before.
+
+    Returns
+    -------
+    tuple of int
+        The version that no longer serves, and the one that serves again.
+
+    Raises
+    ------
+    NoChampionError
+        If there is no champion.
+    TenureError
+        If none served before it, or its files are gone.
+    """
+    now = int(find(CHAMPION).version)
+    client = connect()
+    reigns = _reigns(client)
+    before = [each for each in reigns if each != now]
+    if not before:
+        raise TenureError(
+            f"Version {now} is the first champion: none served before it.",
+            "Promote another with `tenure promote VERSION`.",
+        )
+    info_of(find(before[-1]))  # a version whose files are gone must not serve
+    client.set_registered_model_alias(NAME, CHAMPION, str(before[-1]))
+    kept = reigns[: len(reigns) - reigns[::-1].index(before[-1])]
+    client.set_registered_model_tag(NAME, REIGNS, json.dumps(kept))
+    client.set_model_version_tag(NAME, str(now), "rollback.to", str(before[-1]))
+    return now, before[-1]
+
+
+def _crown(client: "MlflowClient", version: int) -> None:
+    """Set the alias that serves, and note who did before."""
+    before = _reigns(client)
+    client.set_registered_model_alias(NAME, CHAMPION, str(version))
+    if before[-1:] != [version]:
+        client.set_registered_model_tag(NAME, REIGNS, json.dumps([*before, version]))
+
+
+def _reigns(client: "MlflowClient") -> list[int]:
+    """Versions that served, in order; the alias has the last word on who serves now."""
+    told = json.loads(client.get_registered_model(NAME).tags.get(REIGNS, "[]"))
+    champion = aliased(client, CHAMPION)
+    now = [int(champion.version)] if champion else []
+    return [*told, *now] if told[-1:] != now else told
+
+
+def _decide(client: "MlflowClient", challenger: "ModelVersion", force: bool) -> "Decision":
+    from training.promotion import Decision, decide
+
+    version = int(challenger.version)
+    champion = aliased(client, CHAMPION)
+    if champion is None:
+        return Decision(version, None, True, f"Version {version} is the first champion.")
+    serving = int(champion.version)
+    if serving == version:
+        return Decision(version, serving, True, f"Version {version} is the champion already.")
+    return decide(version, serving, (backtest_of(champion), backtest_of(challenger)), force)
