@@ -38,6 +38,11 @@ CHANCE = 0.05
 together."""
 
 
+LOOKS = 10_000
+"""Looks at renewals beyond which a part of the accounts is drawn: what does not show in so many is
+small, and every grouping costs a fit."""
+
+
 def candidates(table: pd.DataFrame) -> list[Grouping]:
     """Groupings that the table allows to test: segment, product, thirds by size, age."""
     told = [
@@ -92,9 +97,8 @@ def compare(
         If the history is too short to judge on later renewals.
     """
     groupings = candidates(table) if groupings is None else groupings
-    fold = rolling_origin(table["as_of"], 2, embargo_days)[-1]
-    due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
-    before, after = table[fold.train_mask], table[fold.test_mask & due]
+    looks = _looks(table, seed)
+    before, after = rolling_origin(looks["as_of"], 2, embargo_days)[-1].parts(looks)
     plain = _log_odds(before, after, metrics, None, seed)
     share = per_renewal(after, after["weight"].to_numpy(np.float64))
     y = after["churned"].to_numpy(np.float64)
@@ -103,8 +107,8 @@ def compare(
     told = []
     for grouping in groupings:
         own = _log_odds(before, after, metrics, grouping, seed)
-        same = _with_rates(plain, grouping.codes(before), grouping.codes(after), before)
-        apart = _with_rates(own, grouping.codes(before), grouping.codes(after), before)
+        codes = grouping.codes(before), grouping.codes(after)
+        same, apart = (_with_rates(each, *codes, before) for each in (plain, own))
         gain, error = _gain(_loss(same, y) - _loss(apart, y), share, account)
         told.append(
             {
@@ -121,6 +125,17 @@ def compare(
         )
     frame = pd.DataFrame(told)
     return frame.sort_values("gain", ascending=False, ignore_index=True) if told else frame
+
+
+def _looks(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Looks at renewals that were due, of as many accounts, drawn at random, as `LOOKS` allows."""
+    due = table[table["due"]] if "due" in table else table
+    account, names = pd.factorize(due["account_id"])
+    order = np.random.default_rng(seed).permutation(len(names))
+    reached = np.bincount(account, minlength=len(names))[order].cumsum()
+    drawn = np.zeros(len(names), dtype=bool)
+    drawn[order[reached <= LOOKS]] = True
+    return due[drawn[account]]
 
 
 def find(compared: pd.DataFrame) -> Grouping | None:
@@ -179,11 +194,10 @@ def _with_rates(
     odds: tuple[Floats, Floats], before: Ints, after: Ints, table: pd.DataFrame
 ) -> Floats:
     """Later log-odds, moved by each group's own churn rate as known from the earlier rows."""
-    due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
     y, weight = table["churned"].to_numpy(np.float64), table["weight"].to_numpy(np.float64)
     moved = odds[1].copy()
     for group in np.unique(before):
-        rows = due & (before == group)
+        rows = before == group
         if rows.any():
             moved[after == group] += _offset(odds[0][rows], y[rows], weight[rows])
     return moved
