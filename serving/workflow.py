@@ -85,6 +85,26 @@ class Workplace:
         """The settings by which a version's features are built: with the key features it knows."""
         return self._knowing(info.settings["metrics"]["key_features"])
 
+    def with_key_features(self) -> tuple["Workplace", str]:
+        """The same place with the key features that the champion's scores go by, and their names.
+
+        Those in tenure.toml come first: whoever writes them there wants to see them counted.
+        """
+        from training import tracking
+
+        given = self.settings.metrics.key_features
+        if given is not None:
+            return self, f"Key features, from tenure.toml: {', '.join(given) or 'none'}."
+        try:
+            info = tracking.info()
+        except tracking.NoChampionError:
+            return self, (
+                "Key features: none, as tenure.toml names none and no champion has learned any."
+            )
+        place = replace(self, settings=self.settings_of(info))
+        names = ", ".join(place.settings.metrics.key_features or ()) or "none"
+        return place, f"Key features, as the champion (version {info.version}) knows them: {names}."
+
     def _knowing(self, key_features: Sequence[str] | None) -> Settings:
         """The settings with the key features that a model goes by, whatever tenure.toml says."""
         known = None if key_features is None else tuple(key_features)

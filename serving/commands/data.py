@@ -63,7 +63,8 @@ def features(
     from serving.files import write_aside
     from serving.workflow import Workplace
 
-    place = Workplace.open_sound(source, config)
+    place, key_features = Workplace.open_sound(source, config).with_key_features()
+    say(key_features)
     if every is not None:
         days = observations.calendar(
             start.date() if start else observations.first_day(place.source),

@@ -4,10 +4,12 @@ import re
 import resource
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from features import build
 from serving import cli
 
 COMMANDS = (
@@ -162,9 +164,34 @@ def test_features_in_a_folder_are_built_once(tenure, champion):
     code, _, err = tenure("features", champion.company, *day)
     assert code == 0, err
     assert "1 days built, 0 kept" in err
+    assert "no champion has learned any" in err
     code, _, err = tenure("features", champion.company, *day, "--as-of", "2026-01-08")
     assert code == 0, err
     assert "1 days built, 1 kept" in err
+
+
+def test_features_go_by_the_key_features_of_the_champion(served, champion, tmp_path):
+    import pandas as pd
+
+    from serving.workflow import Workplace
+    from training import tracking
+
+    day = ("--as-of", "2026-01-01", "--out", "f.parquet")
+    code, _, err = served("features", champion.company, *day, "--config", champion.config)
+    assert code == 0, err
+    info = tracking.info()
+    names = info.summary["key_features"]["names"]
+    assert f"champion (version {info.version}) knows them: {', '.join(names) or 'none'}." in err
+    place = Workplace.open(str(champion.company), champion.config)
+    as_served = build.feature_table(place.source, place.settings_of(info), [date(2026, 1, 1)])
+    pd.testing.assert_frame_equal(pd.read_parquet("f.parquet"), as_served, check_dtype=False)
+
+    config = tmp_path / "given.toml"
+    config.write_text('[metrics]\nkey_features = ["export"]\n')
+    code, _, err = served("features", champion.company, *day, "--config", config)
+    assert code == 0, err
+    assert "Key features, from tenure.toml: export." in err
+    assert pd.read_parquet("f.parquet")["key_features_share_90d"].isin([0.0, 1.0]).any()
 
 
 def test_score_then_explain(served, champion, scored):
