@@ -75,8 +75,9 @@ plt.tight_layout()
 # are cut; what they mean is measured on the blocks that did not teach them.
 
 # %%
-folds = rolling_origin(table["as_of"], 3, pipeline.embargo(options.observations))
-told = health_backtest.told_before(table, folds, metrics)
+embargo_days = pipeline.embargo(options.observations)
+folds = rolling_origin(table["as_of"], 3, embargo_days)
+told = health_backtest.told_before(table, folds, metrics, embargo_days)
 keys = ["account_id", "as_of", "churned", "due", "renewal_date"]
 looks = told.merge(table[keys], on=["account_id", "as_of"])
 looks["fold"] = pd.factorize(looks["as_of"] > looks["as_of"].median())[0]

@@ -38,7 +38,7 @@ def told_before(
     metrics : mapping of name to Metric
     embargo_days : int
     **today
-        `present_weights`, `present_goals` and `seed` of `HealthScore.fit`.
+        `present_weights`, `present_goals` and `seed` of `HealthScore.fit`, where there are any.
 
     Returns
     -------
@@ -83,9 +83,8 @@ def _told(
 ) -> pd.DataFrame:
     before, block = fold.parts(table)
     keys = block[["account_id", "as_of"]]
-    groups, _ = grouping.chosen(
-        before, metrics, embargo_days, today["present_goals"], today["seed"]
-    )
+    present_goals, seed = today.get("present_goals", {}), today.get("seed", 0)
+    groups, _ = grouping.chosen(before, metrics, embargo_days, present_goals, seed)
     try:
         score = HealthScore.fit(
             before, before["churned"], before["weight"], metrics, 0, grouping=groups, **today
