@@ -98,21 +98,21 @@ def mark(events: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     Returns
     -------
     Table
-        The events that count in any window, with ``day``, ``day_bit`` (the day's place in its
-        segment, as a bit), ``mask`` and ``piece``: all that lies in a segment and was known to the
-        same as_ofs, and so has the same mask.
+        The events on the windows' days, with ``day``, ``day_bit`` (the day's place in its segment,
+        as a bit), ``day_mask`` (where what was known in time counts), ``mask`` (where the event
+        does; 0 where it was known too late) and ``piece``: all that lies in a segment and was known
+        to the same as_ofs, and so has the same mask.
     """
     days = ibis.memtable(_days(as_ofs), schema=_DAY)
     t = events.mutate(day=_.occurred_at.date(), known_day=_.known_at.date())
     t = t.inner_join(days, t.day == days.window_day)
     # engines work out a branch only for the rows that take it, and late rows are few
-    unseen = ibis.ifelse(t.known_day > t.day, _looks_until(t.known_day, as_ofs), 0)
-    t = t.mutate(unseen=ibis.ifelse(unseen > t.looks_until, unseen, 0))
-    told_later = (t.unseen * len(WINDOWS)).cast(_SHIFT)
-    t = t.mutate(piece=t.segment * _PIECES + t.unseen, mask=(t["mask"] >> told_later) << told_later)
-    return t.filter(_["mask"] != 0).drop(
-        "window_day", "known_day", "segment", "looks_until", "unseen"
-    )
+    late = t.known_day > t.day
+    unseen = ibis.ifelse(late, _looks_until(t.known_day, as_ofs), 0)
+    unseen = ibis.ifelse(unseen > t.looks_until, unseen, 0)
+    told = ibis.ifelse(late, _words_after(t.known_day, as_ofs), ibis.literal(-1, "int64"))
+    t = t.mutate(piece=t.segment * _PIECES + unseen, mask=t.day_mask & told)
+    return t.drop("window_day", "known_day", "segment", "looks_until")
 
 
 def totals(
@@ -169,8 +169,10 @@ def _with_late_days(
     """Add the days of which only late rows tell, as of when those were known."""
     place = ["account_id", "segment"]
     parts = parts.mutate(segment=(parts.piece - parts.piece % _PIECES))
-    in_time = parts.filter(_told_in_time(parts)).select(*place, told=_.days)
-    late = parts.filter(~_told_in_time(parts)).left_join(in_time, place)
+    late = parts.filter(~_told_in_time(parts))
+    # late rows are few: only beside them is it worth looking what was told in time
+    in_time = parts.filter(_told_in_time(parts)).semi_join(late, place)
+    late = late.left_join(in_time.select(*place, told=_.days), place)
     late = late.mutate(days=_.days & ~_.told.fill_null(0)).select(*place, "piece", "days")
     late = late.inner_join(pieces, "piece")
     late = late.group_by(*KEYS, "segment").agg(
@@ -207,8 +209,7 @@ def distinct(
     """
     patterns = [p if isinstance(p, Pattern) else Pattern(p, inside=p) for p in wanted]
     windows = {w for p in patterns for w in (p.inside, p.outside) if w}
-    known = _asked(marked, as_ofs, windows).filter(*(_[column].notnull() for column in key))
-    masks = known.group_by("account_id", *key).agg(mask=known["mask"].bit_or())
+    masks = _masks(marked, as_ofs, key, windows)
     t = _looks(masks, as_ofs)
     counted = {p.name: _shown(t, p) for p in patterns}
     counted |= {p.name: counted[p.name] & t[key[0]].isin(p.among) for p in patterns if p.among}
@@ -217,9 +218,7 @@ def distinct(
 
 def seen(marked: ir.Table, as_ofs: Sequence[date], key: str, window: str) -> ir.Table:
     """What occurred in a window, each value of a column once: account_id, as_of, and the column."""
-    known = _asked(marked, as_ofs, {window}).filter(_[key].notnull())
-    masks = known.group_by("account_id", key).agg(mask=known["mask"].bit_or())
-    return _looks(masks, as_ofs).drop("word")
+    return _looks(_masks(marked, as_ofs, [key], {window}), as_ofs).drop("word")
 
 
 def largest(
@@ -327,7 +326,7 @@ _PIECES = 100
 
 _DAY = {
     "window_day": "date",
-    "mask": "int64",
+    "day_mask": "int64",
     "segment": "int64",
     "day_bit": "int64",
     "looks_until": "int64",
@@ -412,14 +411,44 @@ def _looks_until(day: ir.Value, as_ofs: Sequence[date]) -> ir.Value:
     return ibis.cases(*branches, else_=len(branches))
 
 
+def _words_after(day: ir.Value, as_ofs: Sequence[date]) -> ir.Value:
+    """A mask of all words that belong to the as_ofs after a day."""
+    shifts = _shifts(as_ofs).items()
+    words = [
+        (day < ibis.date(as_of), ibis.literal(-1 << shift, "int64")) for as_of, shift in shifts
+    ]
+    return ibis.cases(*words, else_=ibis.literal(0, "int64"))
+
+
 def _told_in_time(parts: ir.Table) -> ir.BooleanValue:
     return parts.piece % _PIECES == 0
 
 
 def _asked(marked: ir.Table, as_ofs: Sequence[date], windows: Iterable[str]) -> ir.Table:
     """The events of these windows; where they differ in other windows only, they do not differ."""
+    bits = _bits(as_ofs, windows)
+    return _on_days(marked, bits).mutate(mask=_["mask"] & bits)
+
+
+def _masks(
+    marked: ir.Table, as_ofs: Sequence[date], key: Sequence[str], windows: Iterable[str]
+) -> ir.Table:
+    """Where each value of some columns occurred within these windows."""
+    bits = _bits(as_ofs, windows)
+    known = _on_days(marked, bits).filter(*(_[column].notnull() for column in key))
+    masks = known.group_by("account_id", *key).agg(mask=known["mask"].bit_or())
+    return masks.mutate(mask=_["mask"] & bits)
+
+
+def _bits(as_ofs: Sequence[date], windows: Iterable[str]) -> ir.Value:
+    """These windows in the words of all as_ofs."""
     bits = sum(_BIT[w] << shift for shift in _shifts(as_ofs).values() for w in set(windows))
-    return marked.mutate(mask=_["mask"] & ibis.literal(bits, "int64")).filter(_["mask"] != 0)
+    return ibis.literal(bits, "int64")
+
+
+def _on_days(marked: ir.Table, bits: ir.Value) -> ir.Table:
+    """Events on days of these windows; the few that were known too late fall out afterwards."""
+    return marked.filter(_.day_mask & bits != 0)
 
 
 def _looks(parts: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
