@@ -107,7 +107,8 @@ def training_table(
         As `feature_table`, and: renewal_date (datetime64, empty while open-ended), due, churned
         (bool), churn_date, followed_days, outcome, arr_after (see `features.fates.outcomes`),
         weight (several looks at one renewal share 1 in the design ``renewal``). With [baseline] in
-        tenure.toml also ``baseline_score``, the company's own, higher is riskier.
+        tenure.toml also ``baseline_score``, the company's own, higher is riskier. By day, then
+        account: what is learned from and what is judged later are then parts of it, not copies.
 
     Raises
     ------
@@ -126,7 +127,7 @@ def training_table(
             attach(rows, baseline.beside(own_scores, observed)) if own_scores is not None else rows
         )
 
-    table = _build(source, settings, as_ofs, progress, with_outcomes)
+    table = _build(source, settings, as_ofs, progress, with_outcomes, KEYS[::-1])
     looks = table.groupby(["account_id", "renewal_date"], dropna=False).as_of.transform("size")
     table = table.assign(churn_date=pd.to_datetime(table.churn_date))
     return table.assign(weight=1.0 / looks if o.design == "renewal" else 1.0)
@@ -138,6 +139,7 @@ def _build(
     as_ofs: Sequence[date],
     progress: Progress | None,
     rows: Callable[[ir.Table], ir.Table],
+    order: Sequence[str] = KEYS,
 ) -> pd.DataFrame:
     """Block by block of as_ofs, so that memory does not grow with the length of the history."""
     parts: list[pd.DataFrame] = []
@@ -162,7 +164,7 @@ def _build(
             "Contracts count from the day after they are known. If they all start on the day of "
             "the as_ofs, shift the grid: [observations] first in tenure.toml.",
         )
-    return table.sort_values(list(KEYS), ignore_index=True)
+    return table.sort_values(list(order), ignore_index=True)
 
 
 def _block(

@@ -185,13 +185,19 @@ def renewals(looks: pd.DataFrame) -> pd.DataFrame:
         The columns of `looks`, `days_before`, and `churned` of the renewal.
     """
     keys = ["account_id", "renewal_date"]
-    dated = looks[looks["renewal_date"].notna()]
+    dated = looks[[*keys, "as_of", "due", "churned"]].reset_index(drop=True)
+    dated = dated[dated["renewal_date"].notna()]
     fate = dated[dated["due"]].groupby(keys)["churned"].max().reset_index()
     days = (dated["renewal_date"] - dated["as_of"]).dt.days
     early = days.between(*DAYS_BEFORE)
     chosen = dated.assign(days_before=days)[early if early.any() else dated["due"]]
     last = chosen.sort_values("as_of", kind="stable").drop_duplicates(keys, keep="last")
-    return last.drop(columns="churned").merge(fate, on=keys)
+    told = (
+        looks.drop(columns="churned")
+        .iloc[last.index]
+        .assign(days_before=last["days_before"].to_numpy())
+    )
+    return told.merge(fate, on=keys)
 
 
 def audit(looks: pd.DataFrame) -> pd.DataFrame:

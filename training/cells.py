@@ -43,7 +43,7 @@ class Cells:
     def of(cls, X: Floats, segment: Ints, most: int = CELLS) -> Self:
         """Sort rows with values X (n, p; NaN where missing) of a segment (n,) into cells."""
         n, p = X.shape
-        place = np.full((n, p), -1, dtype=np.int64)
+        place = np.full((n, p), -1, dtype=np.int32)
         metrics, segments, means, counts = [], [], [], []
         first = 0
         groups = [np.flatnonzero(segment == s) for s in range(int(segment.max(initial=0)) + 1)]
@@ -58,10 +58,10 @@ class Cells:
                 segments.append(np.full(len(count), s))
                 means.append(np.bincount(code, X[seen, j]) / np.maximum(count, 1))
                 counts.append(count.astype(np.float64))
-        place = np.where(place < 0, first + np.arange(p), place)
+        for j in range(p):
+            np.copyto(place[:, j], first + j, where=place[:, j] < 0)
         member = csr_array(
-            (np.ones(n * p), place.ravel().astype(np.int32), np.arange(0, n * p + 1, p)),
-            shape=(n, first + p),
+            (np.ones(n * p), place.ravel(), np.arange(0, n * p + 1, p)), shape=(n, first + p)
         )
         return cls(
             member,
@@ -71,16 +71,19 @@ class Cells:
             np.concatenate(counts),
         )
 
-    def to_rows(self, values: Floats) -> Floats:
+    def to_rows(self, values: Floats, rows: slice = slice(None)) -> Floats:
         """Spread values of the known cells (cells - p,) over rows and metrics, 0 where missing."""
-        n, p = self.member.shape[0], self.member.shape[1] - len(self.metric)
-        every = np.append(values, np.zeros(p))
-        return np.asarray(every[self.member.indices.reshape(n, p)])
+        every = np.append(values, np.zeros(self.member.shape[1] - len(self.metric)))
+        return np.asarray(every[self._places[rows]])
 
-    def missing(self) -> NDArray[np.bool_]:
+    def missing(self, rows: slice = slice(None)) -> NDArray[np.bool_]:
         """Whether a metric of a row is missing, shape (n, p)."""
-        n, p = self.member.shape[0], self.member.shape[1] - len(self.metric)
-        return np.asarray(self.member.indices.reshape(n, p) >= len(self.metric))
+        return np.asarray(self._places[rows] >= len(self.metric))
+
+    @property
+    def _places(self) -> NDArray[np.int32]:
+        """The cell of each row in each metric, shape (n, p)."""
+        return np.asarray(self.member.indices.reshape(self.member.shape[0], -1))
 
 
 def _ranges(x: Floats, most: int) -> Ints:

@@ -210,6 +210,8 @@ class ChurnModel:
 
         Whole accounts are drawn, because an account's rows tell of the same relationship.
         """
+        if not bags:
+            return self
         X = encode(self.features, table)
         accounts, names = pd.factorize(table["account_id"])
         rng = np.random.default_rng(seed)

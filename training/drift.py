@@ -63,9 +63,8 @@ def find(
         for name, metric in metrics.items()
         if metric.dimension != CONTEXT and name in table
     }
-    told = {
-        name: metric for name, metric in told.items() if _steady(table[fold.train_mask], metric)
-    }
+    learned_from, _ = fold.parts(table)
+    told = {name: metric for name, metric in told.items() if _steady(learned_from, metric)}
     rng = np.random.default_rng(seed)
     parts = []
     for mask, latest in ((fold.train_mask, False), (fold.test_mask, True)):

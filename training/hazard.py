@@ -49,6 +49,9 @@ NEEDED = ("days_to_renewal", "churn_date", "followed_days")
 FILE = "hazard.json"
 
 MONTH_DAYS = 30
+AT_ONCE = 100_000
+"""Rows of a table whose periods are written out at once."""
+
 MOST_ROWS = 150_000
 """Person-periods that are learned from, of accounts drawn at random where there are more."""
 
@@ -144,6 +147,14 @@ class Periods:
         DataFrame
             `place` (row of the table), `period`, and the columns of `AHEAD`.
         """
+        parts = []
+        for rows in _blocks(len(table)):
+            known = None if followed_days is None else followed_days[rows]
+            part = self._persons(table[rows], known)
+            parts.append(part.assign(place=part["place"] + rows.start))
+        return pd.concat(parts, ignore_index=True)
+
+    def _persons(self, table: pd.DataFrame, followed_days: Floats | None) -> pd.DataFrame:
         ends, ahead = self.ends(table)
         held = ends != 0
         churned = None
@@ -336,14 +347,22 @@ def _through(told: Floats, probability: Floats, horizon_days: int) -> Floats:
 
 def _between(table: pd.DataFrame, periods: Periods, followed_days: Floats) -> float:
     """Hazard per day in periods in which no contract may end; half an event if none was seen."""
-    ends, _ = periods.ends(table)
-    left = days_to_churn(table)[:, None]
     bounds = periods.bounds
-    quiet = (ends == 0) & (bounds[1:] <= followed_days[:, None]) & ~(left <= bounds[:-1])
-    weight = table["weight"].to_numpy(np.float64)[:, None]
-    events = float((weight * (quiet & (left <= bounds[1:]))).sum())
-    days = float((weight * quiet * np.diff(bounds)).sum())
+    events = days = 0.0
+    for rows in _blocks(len(table)):
+        part = table[rows]
+        ends, _ = periods.ends(part)
+        left, followed = days_to_churn(part)[:, None], followed_days[rows, None]
+        quiet = (ends == 0) & (bounds[1:] <= followed) & ~(left <= bounds[:-1])
+        weight = part["weight"].to_numpy(np.float64)[:, None]
+        events += float((weight * (quiet & (left <= bounds[1:]))).sum())
+        days += float((weight * quiet * np.diff(bounds)).sum())
     return (events + 0.5) / (days + 365.0)
+
+
+def _blocks(rows: int) -> list[slice]:
+    """Parts of so many rows; an empty one of none."""
+    return [slice(start, start + AT_ONCE) for start in range(0, max(rows, 1), AT_ONCE)]
 
 
 def _joined(table: pd.DataFrame, names: list[str], rows: pd.DataFrame) -> pd.DataFrame:

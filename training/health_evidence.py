@@ -34,14 +34,13 @@ def goals_of(
     """
     assumed = Assumed.before(problem).ramps.shift
     portfolio = len(data.segments)
-    whole = data.scale.standard(data.X, np.full(len(data.X), portfolio))
-    views = [(name, s, data.z, data.code == s) for s, name in enumerate(data.segments)]
-    views.append((PORTFOLIO, portfolio, whole, np.ones(len(whole), dtype=bool)))
+    views = [(name, s, data.code == s) for s, name in enumerate(data.segments)]
+    views.append((PORTFOLIO, portfolio, np.ones(len(data.X), dtype=bool)))
     shift = assumed.copy()
     goals: list[list[Goal]] = [[] for _ in data.names]
-    for name, s, z, rows in views:
+    for name, s, rows in views:
         for j in range(len(data.names)):
-            seen, middle = z[rows, j], found.middle[j]
+            seen, middle = data.scale.one(data.X[rows, j], j, s), found.middle[j]
             inside = _telling_apart(seen) if np.isnan(problem.goals[j, s]) else (-np.inf, np.inf)
             tell = partial(
                 _goal, data, j, s, seen, rows,
@@ -142,25 +141,27 @@ def with_lead(
     churned: NDArray[np.bool_],
 ) -> list[list[Goal]]:
     """Since when those that churned from below a goal had been there, days before the renewal."""
-    if "as_of" not in table or "renewal_date" not in table:
+    if "as_of" not in table or "renewal_date" not in table or not (churned & is_due).any():
         return goals
-    leavers = table.loc[churned & is_due, "account_id"].unique()
-    rows = table[table["account_id"].isin(leavers)].sort_values(["account_id", "as_of"])
-    ended = rows["account_id"].map(table[churned & is_due].groupby("account_id")["as_of"].max())
-    rows = rows[rows["as_of"] <= ended]
-    account = pd.factorize(rows["account_id"])[0]
-    first_from_end = np.append(account[1:] != account[:-1], True)
-    renewal = rows["renewal_date"].where(first_from_end).groupby(account).transform("last")
-    days = (renewal - rows["as_of"]).dt.days.to_numpy(np.float64)
-    code = data.grouping.codes(rows, data.segments)[first_from_end]
-    X = np.column_stack([numbers(rows, name) for name in data.names]) * data.scale.sign
+    keys = table[["account_id", "as_of", "renewal_date"]].reset_index(drop=True)
+    ended = keys[churned & is_due].groupby("account_id")["as_of"].max()
+    keys = keys[keys["as_of"] <= keys["account_id"].map(ended)]
+    keys = keys.sort_values(["account_id", "as_of"])
+    account, place = pd.factorize(keys["account_id"])[0], keys.index.to_numpy()
+    first = np.flatnonzero(np.append(True, account[1:] != account[:-1]))
+    last = np.append(first[1:], len(account)) - 1
+    days = (keys["renewal_date"].iloc[last].to_numpy()[account] - keys["as_of"]).dt.days
+    code = data.grouping.codes(table.iloc[place[last]], data.segments)
     told = [list(each) for each in goals]
-    for s in range(len(data.segments) + 1):
-        at = np.array([each[s].goal for each in goals]) * data.scale.sign
-        below = pd.DataFrame(np.less(X, at))[::-1]
-        still = below.astype(np.int8).groupby(account[::-1]).cummin()[::-1].to_numpy(bool)
-        since = pd.DataFrame(np.where(still, days[:, None], np.nan)).groupby(account).max()
-        mine = since[code == s] if s < len(data.segments) else since
-        for j, lead in enumerate(mine.median().tolist()):
-            told[j][s] = replace(told[j][s], lead_days=None if np.isnan(lead) else lead)
+    # a metric at a time, for those that left may be most of the table
+    for j, (name, sign) in enumerate(zip(data.names, data.scale.sign, strict=True)):
+        values = numbers(table[[name]].iloc[place], name) * sign
+        for s in range(len(data.segments) + 1):
+            below = values < goals[j][s].goal * sign
+            back = np.maximum.reduceat(np.where(below, -1, np.arange(len(below))), first) + 1
+            since = np.maximum(back, first)
+            stayed = since <= last
+            mine = stayed & (code == s) if s < len(data.segments) else stayed
+            lead = days.iloc[since[mine]].median()
+            told[j][s] = replace(told[j][s], lead_days=None if np.isnan(lead) else float(lead))
     return told

@@ -34,10 +34,9 @@ def learn(
 ) -> dict[str, Any]:
     """The fields of a `HealthScore`: the story in order."""
     is_due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
-    due = table[is_due]
-    used, left_out = usable(due, metrics)
+    used, left_out = usable(table, is_due, metrics)
     fates, shares = churned[is_due].to_numpy(bool), weight[is_due].to_numpy(np.float64)
-    data = rows_of(due, fates, shares, used, grouping)
+    data = rows_of(table, is_due, fates, shares, used, grouping)
     left = len(np.unique(data.account[fates]))
     learned: Learned = (
         "nothing"

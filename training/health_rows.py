@@ -42,18 +42,28 @@ class Scale:
     @classmethod
     def of(cls, X: Floats, sign: Floats, code: Ints, segments: int) -> Self:
         """Read the scale off values of shape (n, p) with the number of their segment (n,)."""
-        pairs = []
-        for x in (X * sign).T:
+        pairs, whole = [], []
+        # a metric at a time: no second matrix is held
+        for turn, values in zip(sign, X.T, strict=True):
+            x = values * turn
             apart = _most_common(x) < SHARED_VALUE
             groups = [x[code == s] if apart else x for s in range(segments)]
             pairs.append([_spread(group, x) for group in (*groups, x)])
+            whole.append((np.isnan(x) | (np.round(x) == x)).all())
         places = np.array(pairs)
-        whole = (np.isnan(X) | (np.round(X) == X)).all(axis=0)
-        return cls(sign, places[:, :, 0], places[:, :, 1], whole)
+        return cls(sign, places[:, :, 0], places[:, :, 1], np.array(whole))
 
     def standard(self, X: Floats, code: Ints) -> Floats:
         """Values of shape (n, p) in units, on the common scale."""
-        return np.asarray((X * self.sign - self.centre.T[code]) / self.spread.T[code])
+        z = np.empty_like(X)
+        for j in range(X.shape[1]):
+            z[:, j] = self.one(X[:, j], j, code)
+        return z
+
+    def one(self, values: Floats, metric: int, code: Ints | int) -> Floats:
+        """Values of one metric (n,) in units, on the common scale."""
+        centre, spread = self.centre[metric, code], self.spread[metric, code]
+        return np.asarray((values * self.sign[metric] - centre) / spread)
 
     def unit(self, metric: int, segment: int, z: float) -> float:
         """A place on the common scale, in the metric's unit as the segment has it."""
@@ -88,14 +98,13 @@ def _spread(values: Floats, otherwise: Floats) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows that were due, as arrays, on units and on the common scale."""
+    """The rows that were due, as arrays, in units."""
 
     names: list[str]
     dimension: list[str]
     grouping: Grouping
     segments: tuple[str, ...]
     X: Floats
-    z: Floats
     code: Ints
     scale: Scale
     churned: NDArray[np.bool_]
@@ -105,13 +114,15 @@ class Rows:
     problem: Problem
 
 
-def usable(due: pd.DataFrame, metrics: Mapping[str, Metric]) -> tuple[list[Metric], dict[str, str]]:
+def usable(
+    table: pd.DataFrame, is_due: NDArray[np.bool_], metrics: Mapping[str, Metric]
+) -> tuple[list[Metric], dict[str, str]]:
     """The metrics of health that can be learned from, and why the others cannot."""
     used, left_out = [], {}
     for name, metric in metrics.items():
-        if name not in due or metric.healthy is None or metric.dimension == CONTEXT:
+        if name not in table or metric.healthy is None or metric.dimension == CONTEXT:
             continue
-        values = numbers(due, name)
+        values = numbers(table[[name]][is_due], name)
         seen = values[~np.isnan(values)]
         if len(seen) < VALUES_PER_METRIC:
             left_out[name] = f"known of {len(seen)} observations only"
@@ -122,27 +133,32 @@ def usable(due: pd.DataFrame, metrics: Mapping[str, Metric]) -> tuple[list[Metri
     if not used:
         raise TenureError(
             f"None of the metrics in the table can be learned from: {len(left_out)} have too few "
-            f"values or one only, on {len(due)} observations that were due.",
+            f"values or one only, on {is_due.sum()} observations that were due.",
             "Bring a longer history, more accounts or more tables.",
         )
     return used, left_out
 
 
 def rows_of(
-    due: pd.DataFrame,
+    table: pd.DataFrame,
+    is_due: NDArray[np.bool_],
     churned: NDArray[np.bool_],
     weight: Floats,
     used: list[Metric],
     grouping: Grouping,
 ) -> Rows:
-    """Turn, scale and sort the rows that were due."""
+    """Turn, scale and sort the rows that were due; `churned` and `weight` are theirs."""
     names = [metric.name for metric in used]
-    X = np.column_stack([numbers(due, name) for name in names])
+    # column by column: neither the rows nor the matrix are held twice
+    X = np.empty((int(is_due.sum()), len(names)), order="F")
+    for j, name in enumerate(names):
+        X[:, j] = numbers(table[[name]][is_due], name)
+    kept = {*table.columns} - {*names} | {grouping.column, *BACKGROUND} & {*table.columns}
+    due = table[[name for name in table if name in kept]][is_due]
     segments = _segments(due, grouping)
     code, apart = grouping.codes(due, segments), len(segments)
     sign = np.array([1.0 if metric.healthy == "high" else -1.0 for metric in used])
     scale = Scale.of(X, sign, code, apart)
-    z = scale.standard(X, code)
     background = tuple(_background(due, name, log) for name, log in BACKGROUND.items())
     member = (code[:, None] == np.arange(apart + 1)).astype(np.float64)
     linear = np.column_stack([member, *(each.standard(due) for each in background)])
@@ -154,7 +170,6 @@ def rows_of(
         grouping=grouping,
         segments=segments,
         X=X,
-        z=z,
         code=code,
         scale=scale,
         churned=churned,
@@ -162,7 +177,7 @@ def rows_of(
         last=_last(due, account),
         background=background,
         problem=Problem(
-            cells=Cells.of(z, code),
+            cells=Cells.of(scale.standard(X, code), code),
             linear=linear,
             y=churned.astype(np.float64),
             weight=per_renewal(due, weight),

@@ -252,16 +252,21 @@ def find(table: pd.DataFrame, metrics: Sequence[Metric]) -> list[Leak]:
     """
     renewals = _renewals(table)
     found = [check(renewals, metric) for metric in metrics for check in LEAD_CHECKS.values()]
-    return look(table[table["due"]], metrics) + [leak for leak in found if leak is not None]
+    known = table["due"].to_numpy(bool)
+    return _looked(table, known, metrics) + [leak for leak in found if leak is not None]
 
 
 def look(rows: pd.DataFrame, metrics: Sequence[Metric]) -> list[Leak]:
     """Run the checks that need no time, on rows with `churned`."""
-    found = [
-        check(rows[metric.name], rows["churned"], metric)
-        for metric in metrics
-        for check in CHECKS.values()
-    ]
+    return _looked(rows, np.ones(len(rows), dtype=bool), metrics)
+
+
+def _looked(table: pd.DataFrame, rows: NDArray[np.bool_], metrics: Sequence[Metric]) -> list[Leak]:
+    churned = table["churned"][rows]
+    found = []
+    for metric in metrics:
+        column = table[metric.name][rows]
+        found += [check(column, churned, metric) for check in CHECKS.values()]
     return [leak for leak in found if leak is not None]
 
 
@@ -317,7 +322,8 @@ def permutation(
 def _renewals(table: pd.DataFrame) -> Looks:
     """Choose the looks at each lead, and join what came of the renewal, `left`."""
     keys = ["account_id", "renewal_date"]
-    known = table[table["renewal_date"].notna()]
+    known = table[[*keys, "as_of", "due", "churned"]].reset_index(drop=True)
+    known = known[known["renewal_date"].notna()]
     fate = known[known["due"]].groupby(keys)["churned"].max().rename("left")
     known = known.join(fate, on=keys, how="inner").astype({"left": bool})
     days = (known["renewal_date"] - known["as_of"]).dt.days
@@ -327,9 +333,13 @@ def _renewals(table: pd.DataFrame) -> Looks:
         "near": days.between(0, FAR_DAYS[1]),
         "last": days.between(0, NEAR_DAYS),
     }
-    return {
+    chosen = {
         lead: known[mask].sort_values("as_of").drop_duplicates(keys, keep="last")
         for lead, mask in leads.items()
+    }
+    return {
+        lead: table.iloc[rows.index].assign(left=rows["left"].to_numpy())
+        for lead, rows in chosen.items()
     }
 
 

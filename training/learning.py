@@ -57,7 +57,7 @@ def curve(
         judged_accounts, judged_churned; `gain` of the last doubling (low, high), and `verdict`.
         No points where there is too little to learn from or to judge.
     """
-    after = table[fold.test_mask]
+    _, after = fold.parts(table)
     due = after["due"].to_numpy(bool)
     judged = after[due]
     accounts = table["account_id"].where(fold.train_mask)

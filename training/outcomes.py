@@ -80,10 +80,12 @@ class Outcomes:
         seed: int = 0,
     ) -> Self:
         """Learn from renewals of a training table whose accounts stayed."""
-        stayed, kind = _renewed(table)
-        if len(stayed) > MOST_ROWS:
-            drawn = np.random.default_rng(seed).random(len(stayed)) < MOST_ROWS / len(stayed)
-            stayed, kind = stayed[drawn], kind[drawn]
+        kind = _kinds(table)
+        places = np.flatnonzero(kind >= 0)
+        if len(places) > MOST_ROWS:
+            drawn = np.random.default_rng(seed).random(len(places)) < MOST_ROWS / len(places)
+            places = places[drawn]
+        stayed, kind = table.iloc[places], kind[places]
         weight = stayed["weight"].to_numpy(np.float64)
         told = np.bincount(kind, weight, minlength=len(STAYED)) + 1.0
         before = np.bincount(kind, weight * stayed["arr"], minlength=len(STAYED))
@@ -277,11 +279,6 @@ def _ratio(told: pd.DataFrame, seed: int) -> dict[str, Any]:
         "ratio_low": float(low),
         "ratio_high": float(high),
     }
-
-
-def _renewed(table: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    kind = _kinds(table)
-    return table[kind >= 0], kind[kind >= 0]
 
 
 def _kinds(table: pd.DataFrame) -> NDArray[np.int64]:

@@ -121,7 +121,7 @@ def train(
         If there is too little to learn from; it says how much would do.
     """
     _check_enough(table)
-    table = table.sort_values(["as_of", "account_id"], ignore_index=True)
+    table = _in_order_of_time(table)
     seed, embargo_days = settings.training.seed, embargo(settings.observations)
 
     folds = rolling_origin(table["as_of"], settings.training.folds, embargo_days)
@@ -187,6 +187,14 @@ def train(
 def embargo(observations: ObservationSettings) -> int:
     """Days from an as_of until its outcome is known."""
     return observations.lead_days + observations.horizon_days + observations.grace_days
+
+
+def _in_order_of_time(table: pd.DataFrame) -> pd.DataFrame:
+    """The table by day and account: not a second one where it is so already."""
+    keys = ["as_of", "account_id"]
+    if pd.MultiIndex.from_frame(table[keys]).is_monotonic_increasing:
+        return table.reset_index(drop=True)
+    return table.sort_values(keys, ignore_index=True)
 
 
 def _searched(
@@ -298,14 +306,15 @@ def _present(
 def _predict(model: ChurnModel, table: pd.DataFrame, fold: Fold, number: int) -> pd.DataFrame:
     """Predict the later block, beside the churn rates that were known before it."""
     before, block = fold.parts(table)
+    known = before[["due", "churned", "weight"]]
     keys = ["account_id", "as_of", "churned", "due", "renewal_date", "weight"]
     keys += [name for name in TOLD if name in block]
     return block[keys].assign(
         term_days=block.get("term_days", np.nan),
         fold=number,
         score=model.scores(block),
-        base_rate=_rate(before),
-        base_rate_due=_rate(before[before["due"]]),
+        base_rate=_rate(known),
+        base_rate_due=_rate(known[known["due"]]),
     )
 
 
@@ -343,7 +352,7 @@ def _importance(
 
 
 def _check_enough(table: pd.DataFrame) -> None:
-    due = table[table["due"]]
+    due = table.loc[table["due"], ["account_id", "churned"]]
     accounts = due["account_id"].nunique()
     churned = due.loc[due["churned"], "account_id"].nunique()
     if len(due) and due["churned"].all():

@@ -32,6 +32,9 @@ BOUNDED = 1.4
 """Betas cannot be negative, which their likelihood's normal form does not know: those that count
 for nothing stand at 0 rather than around it, and the rest spread by so much more."""
 
+AT_ONCE = 50_000
+"""Rows that are written out at once."""
+
 ROUNDS = 2
 """Ramps and spreads depend on one another; after two rounds they hardly move."""
 
@@ -59,22 +62,29 @@ def learned(problem: Problem) -> Problem:
 
 def near(problem: Problem, found: Ramps) -> Likelihood:
     """Gradient and curvature of the log-likelihood at a scorecard."""
-    cells = problem.cells
+    cells, loading = problem.cells, problem.loading()
     lost = 1 - ramp.parts(cells, found, ramp.HARD if problem.tied else ramp.SOFT)
-    unseen = cells.missing()
-    some = unseen.any(axis=0)
-    X = np.column_stack([cells.to_rows(lost) @ problem.loading(), unseen[:, some]])
-    free = np.linalg.pinv(problem.loading()) @ found.beta
+    some = cells.missing().any(axis=0)
+    free = np.linalg.pinv(loading) @ found.beta
     there = np.append(free, found.missing[some])
-    Z = np.column_stack([problem.linear, np.ones(len(X))])
     rest = np.append(found.linear, found.intercept)
-    p = expit(X @ there + Z @ rest)
-    curve = problem.weight * p * (1 - p)
-    gap = problem.weight * (problem.y - p)
-    held = np.diag(np.append(np.full(problem.linear.shape[1], problem.penalties.context), 1e-6))
-    XX, XZ, ZZ = (X.T * curve) @ X, (X.T * curve) @ Z, (Z.T * curve) @ Z + held
+    size, context = len(there), problem.linear.shape[1]
+    XX, XZ = np.zeros((size, size)), np.zeros((size, context + 1))
+    ZZ = np.diag(np.append(np.full(context, problem.penalties.context), 1e-6))
+    uphill = np.zeros(size)
+    for start in range(0, len(problem.y), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        X = np.column_stack([cells.to_rows(lost, rows) @ loading, cells.missing(rows)[:, some]])
+        Z = np.column_stack([problem.linear[rows], np.ones(len(X))])
+        p = expit(X @ there + Z @ rest)
+        curve = problem.weight[rows] * p * (1 - p)
+        steep = X.T * curve
+        XX += steep @ X
+        XZ += steep @ Z
+        ZZ += (Z.T * curve) @ Z
+        uphill += X.T @ (problem.weight[rows] * (problem.y[rows] - p))
     A = XX - XZ @ np.linalg.solve(ZZ, XZ.T)
-    return Likelihood(A, A @ there + X.T @ gap, len(free))
+    return Likelihood(A, A @ there + uphill, len(free))
 
 
 def best(problem: Problem, likelihood: Likelihood) -> Penalties:
