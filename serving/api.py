@@ -75,6 +75,11 @@ class PredictRequest(_Form):
     observations: Annotated[
         list[dict[str, Value]], Field(min_length=1, max_length=MOST_ACCOUNTS)
     ] = Field(description="Metric to value; a metric left out or null is not known")
+    outlook: bool = Field(
+        default=False,
+        description="Whether churn_30d to churn_365d and expected_retained_arr are told as well; "
+        "they take as long as the rest",
+    )
 
 
 Status = Literal["known", "zero", "stale", "absent", "not_applicable"]
@@ -190,8 +195,27 @@ class Accounts(_Form):
     next_cursor: str | None
 
 
-class Prediction(_Form):
-    """What the model says of one observation: base_probability and all points sum to it."""
+class Ahead(_Form):
+    """Other horizons, and what is kept, as the score table tells them of an account."""
+
+    churn_30d: Probability | None = Field(
+        description="Within 30 days: the four lie on one curve through churn_probability. null "
+        "where the score table tells none either"
+    )
+    churn_90d: Probability | None = Field(description="Within 90 days")
+    churn_180d: Probability | None = Field(description="Within 180 days")
+    churn_365d: Probability | None = Field(description="Within 365 days")
+    expected_retained_arr: float | None = Field(
+        description="ARR to be expected at the end of the outcome window, per year; null where arr "
+        "is unknown"
+    )
+
+
+class Prediction(Ahead):
+    """What the model says of one observation: base_probability and all points sum to it.
+
+    The other horizons and what is kept are null unless `outlook` is asked for.
+    """
 
     churn_probability: Probability
     probability_low: Probability | None
@@ -224,7 +248,7 @@ class WhatIfRequest(_Form):
     changes: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(max_length=200)
 
 
-class Judged(_Form):
+class Judged(Ahead):
     """What the model expects."""
 
     churn_probability: Probability

@@ -87,9 +87,14 @@ class Tenure:
             found += self._post("/v1/score", {"account_ids": some}, Scores).scores
         return found
 
-    def predict(self, observations: Sequence[Mapping[str, float | str | None]]) -> list[Prediction]:
-        """What the model says of observations of your own: metric to value, None where unknown."""
-        asked = {"observations": [dict(each) for each in observations]}
+    def predict(
+        self, observations: Sequence[Mapping[str, float | str | None]], outlook: bool = False
+    ) -> list[Prediction]:
+        """What the model says of observations of your own: metric to value, None where unknown.
+
+        With `outlook`, other horizons and expected retained ARR as well.
+        """
+        asked = {"observations": [dict(each) for each in observations], "outlook": outlook}
         return self._post("/v1/predict", asked, Predictions).predictions
 
     def what_if(self, account_id: str, changes: Mapping[str, float]) -> WhatIfAnswer:

@@ -51,7 +51,8 @@ class Scoring:
         rows = tuple(score.records(table))
         metrics, health = catalog.metrics(place.settings), tracking.load_health(info.version)
         weight = mean_points(rows)
-        predictor = Predictor(model, metrics, weight, health, place.settings.metrics)
+        outlook = tracking.load_outlook(info.version)
+        predictor = Predictor(model, metrics, weight, health, place.settings.metrics, outlook)
         facts = {**model_facts(info, table), "inputs": predictor.inputs}
         return Snapshot(facts, rows, predictor, weights.told(info.version))
 

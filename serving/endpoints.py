@@ -82,15 +82,16 @@ class Api:
     async def predict(self, request: Request) -> Response:
         """Score observations that the caller brings."""
         kind = request.headers.get("content-type", "")
-        asked = parse(PredictRequest, kind, await request.body()).observations
+        form = parse(PredictRequest, kind, await request.body())
+        asked, outlook = form.observations, form.outlook
         snapshot = self.live.snapshot
         if snapshot.predictor is None:
             raise NotReadyError("No model is loaded.")
         if len(asked) <= FEW:
-            rows = snapshot.predictor.predict(asked, language.of(request))
+            rows = snapshot.predictor.predict(asked, language.of(request), outlook)
         else:
             predict = snapshot.predictor.predict
-            rows = await to_thread.run_sync(predict, asked, language.of(request))
+            rows = await to_thread.run_sync(predict, asked, language.of(request), outlook)
         self.audit.note(request, [], snapshot.version)
         body = (
             f'{{"model_version":{json.dumps(snapshot.version)},"predictions":[{",".join(rows)}]}}'

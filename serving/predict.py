@@ -17,12 +17,13 @@ from serving import coverage, sentences
 from serving.api import ApiError
 from serving.judge import Judge
 from serving.language import LANGUAGES
-from serving.what_if import WhatIf
+from serving.what_if import AHEAD, WhatIf, ahead, table_of
 
 if TYPE_CHECKING:
     from training.churn_model import ChurnModel
     from training.encoding import Feature
     from training.health import Health
+    from training.outlook import Outlook
 
 MOST_KEPT = 100_000
 """Drivers' words that are kept in each language; some 40 MB."""
@@ -45,6 +46,8 @@ class Predictor:
         Judges an account with other values.
     settings : MetricSettings
         When a value is stale.
+    outlook : Outlook, optional
+        Tells other horizons, and retained ARR.
     """
 
     model: "ChurnModel"
@@ -52,6 +55,7 @@ class Predictor:
     weight: Mapping[str, float]
     health: "Health | None" = None
     settings: MetricSettings = field(default_factory=MetricSettings)
+    outlook: "Outlook | None" = None
 
     @cached_property
     def inputs(self) -> list[dict[str, Any]]:
@@ -73,13 +77,26 @@ class Predictor:
     def what_if(self) -> WhatIf:
         """The same model, asked of an account with other values."""
         if self.health is None:
-            return WhatIf(self.model, self.metrics)
+            return WhatIf(self.model, self.metrics, outlook=self.outlook)
         cuts = self.health.bands.cuts
         rises_at = cuts.healthy_from + cuts.margin
-        return WhatIf(self.model, self.metrics, self.health.score, rises_at)
+        return WhatIf(self.model, self.metrics, self.health.score, rises_at, self.outlook)
 
-    def predict(self, observations: Sequence[Observation], language: Language = "en") -> list[str]:
+    def predict(
+        self,
+        observations: Sequence[Observation],
+        language: Language = "en",
+        outlook: bool = False,
+    ) -> list[str]:
         """Score observations, in their order.
+
+        Parameters
+        ----------
+        observations : sequence of mapping of metric to value
+        language : {"en", "de"}
+        outlook : bool
+            Whether other horizons and retained ARR are told, which takes as long as all the rest
+            of a single observation; else they are null.
 
         Returns
         -------
@@ -106,6 +123,7 @@ class Predictor:
             "churn_probability": explained.probability.tolist(),
             "probability_low": _known(explained.low),
             "probability_high": _known(explained.high),
+            **self._ahead(observations, explained.probability, outlook),
             "health": _known(health),
             "band": band,
             "coverage": coverage.coverage(code, self._weights).tolist(),
@@ -154,6 +172,13 @@ class Predictor:
             return np.zeros(len(matrix), np.intp), np.full(len(matrix), np.nan), none
         group = self._judge.groups(matrix)
         return group, *self._judge.judge(matrix, group)
+
+    def _ahead(
+        self, observations: Sequence[Observation], probability: NDArray[np.float64], wanted: bool
+    ) -> Mapping[str, list[float | None]]:
+        if not wanted or self.outlook is None:
+            return dict.fromkeys(AHEAD, [None] * len(observations))
+        return ahead(self.outlook, table_of(self.model.features, observations), probability)
 
     def _dimension_points(self, points: NDArray[np.float64]) -> list[dict[str, float]]:
         sums = [points[:, places].sum(axis=1).tolist() for places in self._members.values()]

@@ -5,7 +5,7 @@ each metric, so that an improvement never raises it. All other metrics stay as t
 that would move along in life: the answer names them and says so.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from features.errors import TenureError, did_you_mean
 from features.metric import Language, Metric
 from serving import sentences
+from serving.score import CURVE
 
 if TYPE_CHECKING:
     from training.churn_model import ChurnModel
+    from training.encoding import Feature
     from training.health_score import HealthScore
+    from training.outlook import Outlook
 
 STEPS = 120
 """Values that are tried of one metric."""
@@ -42,6 +45,9 @@ _STAYING: Mapping[Language, str] = {
 
 Observation = Mapping[str, float | str | None]
 
+AHEAD = (*CURVE, "expected_retained_arr")
+"""What an outlook tells of an account, as the score table calls it."""
+
 
 @dataclass(frozen=True)
 class WhatIf:
@@ -54,12 +60,15 @@ class WhatIf:
     health : HealthScore, optional
     healthy_from : float, optional
         Health from which an account rises into the healthy band.
+    outlook : Outlook, optional
+        Tells other horizons, and retained ARR.
     """
 
     model: "ChurnModel"
     metrics: Mapping[str, Metric]
     health: "HealthScore | None" = None
     healthy_from: float | None = None
+    outlook: "Outlook | None" = None
 
     def ask(
         self, observation: Observation, changes: Mapping[str, float], language: Language = "en"
@@ -77,10 +86,10 @@ class WhatIf:
         Returns
         -------
         dict
-            ``before`` and ``after`` (each churn_probability and health, None without a health
-            score), ``changes`` (metric, label, unit, value, to, better: whether this is the
-            healthy direction, sentence), ``unchanged`` (metrics of the same dimensions that stay as
-            they are) and ``note``.
+            ``before`` and ``after`` (each churn_probability, the columns of `AHEAD`, None where
+            they are not told, and health, None without a health score), ``changes`` (metric,
+            label, unit, value, to, better: whether this is the healthy direction, sentence),
+            ``unchanged`` (metrics of the same dimensions that stay as they are) and ``note``.
 
         Raises
         ------
@@ -111,8 +120,8 @@ class WhatIf:
         Returns
         -------
         list of dict
-            As ``changes`` of `ask`, with churn_probability and health after it; those that move
-            least within what was seen come first. Empty where the account is healthy, where no
+            As ``changes`` of `ask`, with what ``after`` tells; those that move least within what
+            was seen come first. Empty where the account is healthy, where no
             single change suffices, and where there is no health score.
         """
         if self.health is None or self.healthy_from is None:
@@ -161,22 +170,16 @@ class WhatIf:
 
     def _rows(self, observation: Observation, changes: list[Mapping[str, float]]) -> pd.DataFrame:
         """The account once for each set of changes."""
-        columns = {
-            feature.name: pd.Series(
-                [change.get(feature.name, observation.get(feature.name)) for change in changes],
-                dtype=np.float64 if feature.kind == "number" else object,
-            )
-            for feature in self.model.features
-        }
-        return pd.DataFrame(columns)
+        return table_of(self.model.features, [{**observation, **change} for change in changes])
 
     def _judged(self, rows: pd.DataFrame) -> list[dict[str, float | None]]:
-        risk = self.model.predict_proba(rows).tolist()
-        health = [None] * len(rows) if self.health is None else _or_none(self._health(rows))
-        return [
-            {"churn_probability": each, "health": well}
-            for each, well in zip(risk, health, strict=True)
-        ]
+        risk = self.model.predict_proba(rows)
+        told = {
+            "churn_probability": risk.tolist(),
+            **ahead(self.outlook, rows, risk),
+            "health": [None] * len(rows) if self.health is None else _or_none(self._health(rows)),
+        }
+        return [dict(zip(told, each, strict=True)) for each in zip(*told.values(), strict=True)]
 
     def _health(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         assert self.health is not None
@@ -238,6 +241,28 @@ class Range:
     least: float
     most: float
     whole: bool
+
+
+def table_of(features: "Sequence[Feature]", observations: Sequence[Observation]) -> pd.DataFrame:
+    """Observations as a feature table, shape (n, p); what is left out is not known."""
+    columns = {
+        feature.name: pd.Series(
+            [each.get(feature.name) for each in observations],
+            dtype=np.float64 if feature.kind == "number" else object,
+        )
+        for feature in features
+    }
+    return pd.DataFrame(columns)
+
+
+def ahead(
+    outlook: "Outlook | None", rows: pd.DataFrame, probability: NDArray[np.float64]
+) -> dict[str, list[float | None]]:
+    """The columns of `AHEAD` by the score table's own function; None where nothing is told."""
+    if outlook is None:
+        return dict.fromkeys(AHEAD, [None] * len(rows))
+    told = outlook.ahead(rows, probability)
+    return {name: _or_none(told[name].to_numpy()) for name in AHEAD}
 
 
 def observed(record: Mapping[str, Any]) -> dict[str, float | str | None]:

@@ -6,6 +6,7 @@ from features import catalog
 from serving import score
 from serving.api import ApiError, Prediction
 from serving.predict import Predictor, mean_points
+from serving.what_if import AHEAD
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,8 @@ def predictor(champion, rows):
             patch.setenv(name, champion.store)
         model, info = tracking.load()
         health = tracking.load_health(info.version)
-    return Predictor(model, catalog.metrics(), mean_points(rows), health)
+        outlook = tracking.load_outlook(info.version)
+    return Predictor(model, catalog.metrics(), mean_points(rows), health, outlook=outlook)
 
 
 def predicted(predictor, *observations):
@@ -48,6 +50,23 @@ def test_a_rows_own_values_give_the_row_again(predictor, rows):
         assert told["coverage"] == pytest.approx(row["coverage"], abs=1e-9)
         assert told["coverage_by_status"] == pytest.approx(row["coverage_by_status"], abs=1e-9)
         assert _statuses(told) == _statuses(row)
+
+
+def test_it_looks_ahead_as_the_score_table_does(predictor, rows):
+    some = rows[:10] + rows[-10:]
+    given = [observation(row) for row in some]
+    told = [json.loads(text) for text in predictor.predict(given, outlook=True)]
+    figures = [[each[name] for name in AHEAD] for each in told]
+    assert figures == [
+        [each and pytest.approx(each, abs=1e-12) for each in (row[name] for name in AHEAD)]
+        for row in some
+    ]
+    assert any(each is not None for row in figures for each in row[:-1])
+    assert any(row[-1] is not None for row in figures)
+    asked = predictor.what_if.ask(given[0], {})
+    assert [asked["after"][name] for name in AHEAD] == figures[0]
+    (plain,) = predicted(predictor, given[0])
+    assert {plain[name] for name in AHEAD} == {None}
 
 
 def test_it_tells_health_and_goals_as_the_score_table_does(predictor, rows):
