@@ -14,7 +14,7 @@ from random_history import AS_OFS, random_history
 
 from features import build, catalog, check, store
 from features.errors import TenureError
-from features.settings import MetricSettings, OwnCheck, Settings, TableMapping
+from features.settings import BaselineSettings, MetricSettings, OwnCheck, Settings, TableMapping
 from features.source import connect
 from serving import cli
 
@@ -88,11 +88,13 @@ def test_every_engine_builds_the_same_table_keeps_it_and_tells_its_news(put, tmp
 @pytest.mark.slow
 def test_what_is_learned_from_is_the_same_on_postgresql(postgres, tmp_path):
     tables = history(11)
-    found = build.training_table(
-        connect(postgres.url(postgres.put(tables)), Settings()), Settings()
-    )
-    same(found, build.training_table(on_duckdb(tmp_path, tables), Settings()))
+    # a company's own score is any dated number of an account
+    own = BaselineSettings("csm_sentiment", "sentiment", "logged_at", "healthier")
+    settings = Settings(baseline=own)
+    found = build.training_table(connect(postgres.url(postgres.put(tables)), Settings()), settings)
+    same(found, build.training_table(on_duckdb(tmp_path, tables), settings))
     assert found["churned"].any()
+    assert found["baseline_score"].nunique() > 2
 
 
 def test_ties_break_alike_whatever_the_order_of_text(postgres, tmp_path):

@@ -12,6 +12,14 @@ from serving.retraining import alone, retrain
 from training import tracking
 from training.tracking import store
 
+OWN_SCORE = """
+[baseline]
+table = "csm_sentiment"
+column = "sentiment"
+date = "logged_at"
+higher_is = "healthier"
+"""
+
 
 def quiet(steps, _description):
     return steps
@@ -41,13 +49,16 @@ def test_nothing_new_then_new_settings_then_a_run_that_died(company, tmp_path):
     assert (again.version, again.champion) == (company.version, company.version)
 
     config = tmp_path / "tenure.toml"
-    config.write_text(company.config.read_text().replace("trees = 80", "trees = 60"))
+    config.write_text(company.config.read_text().replace("trees = 80", "trees = 60") + OWN_SCORE)
     new = retrain(str(company.company), config, quiet)
     assert new.status in ("promoted", "kept")
     assert new.version == company.version + 1
     assert new.data != again.data
     assert f"Version {new.version} is" in new.reason
     assert tracking.version() == new.champion
+    beside = tracking.info(new.version).summary["baseline"]
+    assert beside["verdict"].startswith("Against your present score")
+    assert beside["observations"] > 100
 
     client = mlflow.MlflowClient()
     run = client.get_run(tracking.info(new.version).run_id)
