@@ -78,7 +78,7 @@ class PredictRequest(_Form):
     outlook: bool = Field(
         default=False,
         description="Whether churn_30d to churn_365d and expected_retained_arr are told as well; "
-        "they take as long as the rest",
+        "they take some 20 ms a request, however many observations it has",
     )
 
 

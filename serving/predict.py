@@ -95,8 +95,8 @@ class Predictor:
         observations : sequence of mapping of metric to value
         language : {"en", "de"}
         outlook : bool
-            Whether other horizons and retained ARR are told, which takes as long as all the rest
-            of a single observation; else they are null.
+            Whether other horizons and retained ARR are told; else they are null. They cost some
+            20 ms a call: 40 times the rest of one observation, little beside that of 1,000.
 
         Returns
         -------

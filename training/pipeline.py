@@ -134,16 +134,17 @@ def train(
         if BASELINE in table:
             told[name] = baseline.calibrated_in_time(told[name], folds, embargo_days)
     chosen, backtest = ladder.choose(told, folds, embargo_days)
-    health, backtest, compared = _health(table, backtest, folds, metrics, settings)
-    ahead, backtest, of_ahead = outlook.learn(table, backtest, folds, metrics, settings)
-
     judged_by = told[chosen]
+    # before the rest, which leaves less room for the whole matrix
     model = replace(
         recipes[chosen].fit(table, metrics, seed),
         calibration=Calibration.fit(judged_by["score"], judged_by["churned"], judged_by["weight"]),
     ).with_bags(
         table, table["churned"], table["weight"], settings.training.bags, seed=seed, track=track
     )
+
+    health, backtest, compared = _health(table, backtest, folds, metrics, settings)
+    ahead, backtest, of_ahead = outlook.learn(table, backtest, folds, metrics, settings)
 
     importance = _importance(model, table, metrics)
     used = [metrics[feature.name] for feature in model.features]
