@@ -83,6 +83,7 @@ def told_before(
     past: list[pd.DataFrame] = []
     parts = []
     grace = pd.Timedelta(days=grace_days)
+    dated = table[["as_of", "churn_date", "followed_days", "weight"]]
     for number, fold in enumerate(folds):
         before, block = fold.parts(table)
         known_until = fold.test_from - grace
@@ -107,7 +108,7 @@ def told_before(
                 told.assign(
                     churn_days=days_to_churn(block),
                     curve_alone=model.window_probability(block),
-                    **_base_rates(table[table["as_of"] < known_until], known_until),
+                    **_base_rates(dated[dated["as_of"] < known_until], known_until),
                 )
             )
         rows = periods.persons(block, days_followed(block))
