@@ -72,7 +72,7 @@ def tenure(path: Path, as_ofs: list[date]) -> int:
     """Tenure's own expressions on DuckDB."""
     import ibis
 
-    from features import windows
+    from features import masks, windows
     from features.frequency import log2_ratio
     from features.observations import epoch_day
 
@@ -81,7 +81,7 @@ def tenure(path: Path, as_ofs: list[date]) -> int:
     usage = usage.mutate(known_at=usage.occurred_at)
     spans = tuple(SPANS)
     rows = 0
-    for block in windows.blocks(as_ofs):
+    for block in masks.blocks(as_ofs):
         marked = windows.mark(usage, block)
         sums = {
             "actions": (marked.quantity, (*spans, "28d_before")),

@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis import _
 
-from features import usage, windows
+from features import masks, usage, windows
 from features.fates import outcomes
 from features.observations import epoch_day, last_day, mature_as_ofs, observe
 from features.settings import ObservationSettings, Settings
@@ -49,7 +49,7 @@ def adoption(source: Source, settings: Settings) -> tuple[pd.DataFrame, pd.DataF
     """
     as_ofs = mature_as_ofs(source, settings)
     until = last_day(source, settings)
-    blocks = windows.blocks(as_ofs)
+    blocks = masks.blocks(as_ofs)
     parts = [_counts(source, settings.observations, as_ofs, until, block) for block in blocks]
     groups, features = (pd.concat(each, ignore_index=True) for each in zip(*parts, strict=True))
     return groups, features

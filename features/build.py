@@ -34,11 +34,12 @@ from features import (
 )
 from features.errors import TenureError
 from features.fates import outcomes as what_came_of
+from features.masks import blocks
 from features.metric import Metric
 from features.observations import Tables, last_day, mature_as_ofs, observe
 from features.settings import Settings
 from features.source import Source
-from features.windows import KEYS, attach, blocks
+from features.windows import KEYS, attach
 
 Progress = Callable[[int, int], None]
 """Called after each block of as_ofs with (as_ofs done, as_ofs in all)."""

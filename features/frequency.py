@@ -7,9 +7,9 @@ come is breadth; what they do there is depth.
 import ibis
 import ibis.expr.types as ir
 
+from features.masks import WEEKS
 from features.metric import Below, Metric
 from features.observations import epoch_day
-from features.windows import WEEKS
 
 DIMENSION = "frequency"
 

@@ -40,7 +40,7 @@ def quantities(usage: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     usage : Table
         account_id, user_id, occurred_at, known_at, duration_s (seconds, or null).
     as_ofs : sequence of date
-        One block of as_ofs (see `features.windows.blocks`).
+        One block of as_ofs (see `features.masks.blocks`).
 
     Returns
     -------

@@ -25,10 +25,11 @@ from ibis import _
 from features import build, contract
 from features.errors import TenureError
 from features.fingerprint import row_text
+from features.masks import blocks
 from features.observations import epoch_day
 from features.settings import Settings
 from features.source import Source
-from features.windows import KEYS, blocks
+from features.windows import KEYS
 
 _DIGEST = b"tenure_digest"
 _CHECKSUM_BELOW = 2**40

@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
-from features import sessions, windows
+from features import masks, sessions, windows
 from features.observations import Tables
 from features.windows import Pattern, attach
 from features.windows import zero_where_covered as _zero
@@ -30,9 +30,9 @@ _COUNTS = (
     ("user_days_28d", "28d", "first_day"),
     ("users_180d", "180d", "first_day"),
     ("users_lapsed_90d", "180d", "first_day"),
-    ("active_weeks", 7 * windows.WEEKS, "first_day"),
-    ("week_days", 7 * windows.WEEKS, "first_day"),
-    ("week_squares", 7 * windows.WEEKS, "first_day"),
+    ("active_weeks", 7 * masks.WEEKS, "first_day"),
+    ("week_days", 7 * masks.WEEKS, "first_day"),
+    ("week_squares", 7 * masks.WEEKS, "first_day"),
     ("sign_ins_28d", "28d", "sign_ins_since"),
     ("active_days_7d", "7d", "first_day"),
     ("active_days_28d", "28d", "first_day"),
@@ -64,7 +64,7 @@ def quantities(
     observations : Table
         From `features.observations.observe`.
     as_ofs : sequence of date
-        One block of as_ofs (see `features.windows.blocks`).
+        One block of as_ofs (see `features.masks.blocks`).
     key_features : tuple of str
         Those that matter most, as far as they are known.
 

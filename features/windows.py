@@ -1,51 +1,26 @@
 """Trailing windows over events, at many as_ofs in one pass.
 
-The calendar is cut at every as_of and at every bound of a window. Each *segment* lies either whole
-inside a window or whole outside, so a day needs only one integer to say where it counts: its
-*mask*, in which each as_of has a *word* with one bit for each window. One pass over the events sums
-them by account and segment, another gathers the mask of each user or feature (`bit_or`). What
-happened in a window is then found by testing a word. No event is joined with a window, and no
-distinct user is counted twice.
+Where an event counts is a mask of its day (`masks`). One pass over the events sums them by account
+and segment of the calendar, another gathers the mask of each user or feature (`bit_or`). What
+happened in a window is then found by testing an as_of's word in the mask. No event is joined with a
+window, and no distinct user is counted twice.
 
 A row that entered the systems late (``known_at``) has a smaller mask: the words of those as_ofs
 only that came after it was known. The rest follows, exactly.
-
-An integer holds 62 such bits, so as_ofs are worked off in blocks (`blocks`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import ibis
 import ibis.expr.types as ir
 from ibis import _
 
+from features import masks
 from features.observations import epoch_day
 
 KEYS = ("account_id", "as_of")
-
-
-@dataclass(frozen=True)
-class Window:
-    """Days ``[as_of - back_days, as_of - until_days)``."""
-
-    name: str
-    back_days: int
-    until_days: int = 0
-
-
-WINDOWS = (
-    Window("7d", 7),
-    Window("28d", 28),
-    Window("28d_before", 56, 28),
-    Window("90d", 90),
-    Window("180d", 180),
-)
-_BITS = 62
-_MOST_DAYS_A_SEGMENT = 60
-_BACK_DAYS = {w.name: w.back_days for w in WINDOWS}
-_LONGEST = max(w.back_days for w in WINDOWS)
 
 
 @dataclass(frozen=True)
@@ -72,19 +47,6 @@ def attach(observations: ir.Table, *parts: ir.Table) -> ir.Table:
     return t.drop(*(f"{key}_{number}_" for number in range(len(parts)) for key in KEYS))
 
 
-def blocks(as_ofs: Sequence[date]) -> list[list[date]]:
-    """As_ofs in order, in groups whose windows fit one integer.
-
-    Examples
-    --------
-    >>> [len(b) for b in blocks([date(2025, m, 1) for m in range(1, 13)] + [date(2026, 1, 1)])]
-    [12, 1]
-    """
-    days = sorted(set(as_ofs))
-    size = _BITS // len(WINDOWS)
-    return [days[i : i + size] for i in range(0, len(days), size)]
-
-
 def mark(events: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     """Events with the windows in which they count.
 
@@ -93,7 +55,7 @@ def mark(events: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     events : Table
         account_id, occurred_at, known_at and more.
     as_ofs : sequence of date
-        One block (see `blocks`).
+        One block (see `features.masks.blocks`).
 
     Returns
     -------
@@ -103,15 +65,15 @@ def mark(events: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
         does; 0 where it was known too late) and ``piece``: all that lies in a segment and was known
         to the same as_ofs, and so has the same mask.
     """
-    days = ibis.memtable(_days(as_ofs), schema=_DAY)
+    days = ibis.memtable(masks.days_of(as_ofs), schema=masks.DAY)
     t = events.mutate(day=_.occurred_at.date(), known_day=_.known_at.date())
     t = t.inner_join(days, t.day == days.window_day)
     # engines work out a branch only for the rows that take it, and late rows are few
     late = t.known_day > t.day
-    unseen = ibis.ifelse(late, _looks_until(t.known_day, as_ofs), 0)
+    unseen = ibis.ifelse(late, masks.looks_until(t.known_day, as_ofs), 0)
     unseen = ibis.ifelse(unseen > t.looks_until, unseen, 0)
-    told = ibis.ifelse(late, _words_after(t.known_day, as_ofs), ibis.literal(-1, "int64"))
-    t = t.mutate(piece=t.segment * _PIECES + unseen, mask=t.day_mask & told)
+    told = ibis.ifelse(late, masks.words_after(t.known_day, as_ofs), ibis.literal(-1, "int64"))
+    t = t.mutate(piece=t.segment * masks.PIECES + unseen, mask=t.day_mask & told)
     return t.drop("window_day", "known_day", "segment", "looks_until")
 
 
@@ -148,8 +110,10 @@ def totals(
         days=_.day_bit.bit_or(),
         last_used=_.day.max(),
     )
-    pieces = ibis.memtable(_pieces(as_ofs, asked), schema=_PIECE)
-    in_time = parts.mutate(days_in_time=ibis.ifelse(_told_in_time(parts), _ones(parts.days), 0))
+    pieces = ibis.memtable(masks.pieces_of(as_ofs, asked), schema=masks.PIECE)
+    in_time = parts.mutate(
+        days_in_time=ibis.ifelse(_told_in_time(parts), masks.ones(parts.days), 0)
+    )
     t = in_time.inner_join(pieces, "piece")
     t = t.group_by(*KEYS).agg(
         **{
@@ -168,7 +132,7 @@ def _with_late_days(
 ) -> ir.Table:
     """Add the days of which only late rows tell, as of when those were known."""
     place = ["account_id", "segment"]
-    parts = parts.mutate(segment=(parts.piece - parts.piece % _PIECES))
+    parts = parts.mutate(segment=(parts.piece - parts.piece % masks.PIECES))
     late = parts.filter(~_told_in_time(parts))
     # late rows are few: only beside them is it worth looking what was told in time
     in_time = parts.filter(_told_in_time(parts)).semi_join(late, place)
@@ -178,7 +142,7 @@ def _with_late_days(
     late = late.group_by(*KEYS, "segment").agg(
         **{w: late.days.bit_or(where=_inside(late, w)) for w in wanted}
     )
-    late = late.group_by(*KEYS).agg(**{f"late_{w}": _ones(late[w]).sum() for w in wanted})
+    late = late.group_by(*KEYS).agg(**{f"late_{w}": masks.ones(late[w]).sum() for w in wanted})
     both = attach(t, late)
     days = {f"active_days_{w}": both[f"late_{w}"].fill_null(0) for w in wanted}
     both = both.mutate(**{name: both[name] + more for name, more in days.items()})
@@ -209,8 +173,7 @@ def distinct(
     """
     patterns = [p if isinstance(p, Pattern) else Pattern(p, inside=p) for p in wanted]
     windows = {w for p in patterns for w in (p.inside, p.outside) if w}
-    masks = _masks(marked, as_ofs, key, windows)
-    t = _looks(masks, as_ofs)
+    t = _looks(_masks(marked, as_ofs, key, windows), as_ofs)
     counted = {p.name: _shown(t, p) for p in patterns}
     counted |= {p.name: counted[p.name] & t[key[0]].isin(p.among) for p in patterns if p.among}
     return t.group_by(*KEYS).agg(**{f"{name}_{p}": shown.sum() for p, shown in counted.items()})
@@ -258,11 +221,7 @@ def user_days(marked: ir.Table, as_ofs: Sequence[date], window: str) -> ir.Table
     parts = _asked(marked, as_ofs, {window}).filter(_.user_id.notnull())
     parts = parts.group_by("account_id", "user_id", "piece").agg(days=_.day_bit.bit_or())
     t = _by_segment(parts, as_ofs, {window}, "user_id")
-    return t.group_by(*KEYS).agg(**{f"user_days_{window}": _ones(t.days).sum()})
-
-
-WEEKS = 12
-"""Weeks before as_of whose days of use are compared with each other."""
+    return t.group_by(*KEYS).agg(**{f"user_days_{window}": masks.ones(t.days).sum()})
 
 
 def weeks(marked: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
@@ -277,9 +236,9 @@ def weeks(marked: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     parts = _asked(marked, as_ofs, {"90d"}).group_by("account_id", "piece")
     t = _by_segment(parts.agg(days=_.day_bit.bit_or()), as_ofs, {"90d"})
     schema = {"segment": "int64", "as_of": "date", "week": "int64", "of_week": "int64"}
-    calendar = ibis.memtable(_weeks(as_ofs), schema=schema)
+    calendar = ibis.memtable(masks.weeks_of(as_ofs), schema=schema)
     t = t.inner_join(calendar, ["segment", "as_of"])
-    t = t.group_by(*KEYS, "week").agg(days=_ones(t.days & t.of_week).sum().cast("int64"))
+    t = t.group_by(*KEYS, "week").agg(days=masks.ones(t.days & t.of_week).sum().cast("int64"))
     return t.group_by(*KEYS).agg(
         active_weeks=t.count(where=t.days > 0),
         week_days=t.days.sum(),
@@ -311,122 +270,27 @@ def zero_where_covered(t: ir.Table, column: str, window: str | int, since: ir.Va
     ``window`` is the name of a window, or the days that it goes back; ``since`` is the first day
     that the table tells of (see `covered`).
     """
-    back_days = _BACK_DAYS[window] if isinstance(window, str) else window
+    back_days = masks.BACK_DAYS[window] if isinstance(window, str) else window
     reaches = since <= epoch_day(t.as_of) - back_days
     return ibis.ifelse(reaches, t[column].fill_null(0), ibis.null(t[column].type()))
-
-
-_BIT = {w.name: 1 << i for i, w in enumerate(WINDOWS)}
-_WORD = (1 << len(WINDOWS)) - 1
-_SHIFT = "int32"
-"""By how much PostgreSQL and Spark shift integers."""
-
-_PIECES = 100
-"""Pieces that a segment may have: the row's lateness in as_ofs, of which a block has fewer."""
-
-_DAY = {
-    "window_day": "date",
-    "day_mask": "int64",
-    "segment": "int64",
-    "day_bit": "int64",
-    "looks_until": "int64",
-}
-_PIECE = {"piece": "int64", "as_of": "date", "word": "int64"}
-
-
-def _shifts(as_ofs: Sequence[date]) -> dict[date, int]:
-    """Where in a mask the windows of each as_of begin."""
-    days = sorted(set(as_ofs))
-    if len(days) > _BITS // len(WINDOWS):
-        raise ValueError(f"{len(days)} as_ofs do not fit one block: see windows.blocks")
-    return {day: i * len(WINDOWS) for i, day in enumerate(days)}
-
-
-def _days(as_ofs: Sequence[date]) -> list[tuple[date, int, int, int, int]]:
-    """Each day of the block's windows, as `_DAY` says.
-
-    These are the mask of what was known in time, the segment, the day's place in it as a bit, and
-    how many as_ofs have come by that day.
-    """
-    shifts = _shifts(as_ofs)
-    day, last = min(as_ofs) - timedelta(days=_LONGEST), max(as_ofs)
-    rows, segment, started, before = [], 0, day, -1
-    while day < last:
-        mask = sum(
-            _BIT[w.name] << shift
-            for as_of, shift in shifts.items()
-            for w in WINDOWS
-            if timedelta(days=w.until_days) < as_of - day <= timedelta(days=w.back_days)
-        )
-        if mask != before or (day - started).days >= _MOST_DAYS_A_SEGMENT:
-            segment, started, before = segment + 1, day, mask
-        if mask:
-            looks_until = sum(as_of <= day for as_of in shifts)
-            rows.append((day, mask, segment, 1 << (day - started).days, looks_until))
-        day += timedelta(days=1)
-    return rows
-
-
-def _pieces(as_ofs: Sequence[date], windows: Iterable[str]) -> list[tuple[int, date, int]]:
-    """Each piece beside each as_of in whose windows it lies, as `_PIECE` says.
-
-    ``word`` has a bit for each of these windows.
-    """
-    asked = sum(_BIT[window] for window in windows)
-    segments = {segment: mask for _day, mask, segment, *_rest in _days(as_ofs)}
-    shifts = list(_shifts(as_ofs).items())
-    return [
-        (segment * _PIECES + unseen, as_of, word)
-        for segment, mask in segments.items()
-        for unseen in range(len(shifts))
-        for as_of, shift in shifts[unseen:]
-        if (word := mask >> shift & _WORD & asked)
-    ]
-
-
-def _weeks(as_ofs: Sequence[date]) -> list[tuple[int, date, int, int]]:
-    """The days of each segment, as bits, that lie in each of the weeks before each as_of."""
-    bits: dict[tuple[int, date, int], int] = {}
-    for day, _mask, segment, day_bit, _looks in _days(as_ofs):
-        for as_of in as_ofs:
-            week = ((as_of - day).days - 1) // 7
-            if day < as_of and week < WEEKS:
-                place = (segment * _PIECES, as_of, week)
-                bits[place] = bits.get(place, 0) | day_bit
-    return [(*place, of_week) for place, of_week in bits.items()]
 
 
 def _by_segment(
     parts: ir.Table, as_ofs: Sequence[date], asked: Iterable[str], *by: str
 ) -> ir.Table:
     """Days known at each as_of, late ones or not, by segment: the same day only once."""
-    pieces = ibis.memtable(_pieces(as_ofs, asked), schema=_PIECE)
-    t = parts.inner_join(pieces, "piece").mutate(segment=_.piece - _.piece % _PIECES)
+    pieces = ibis.memtable(masks.pieces_of(as_ofs, asked), schema=masks.PIECE)
+    t = parts.inner_join(pieces, "piece").mutate(segment=_.piece - _.piece % masks.PIECES)
     return t.group_by(*KEYS, *by, "segment").agg(days=_.days.bit_or())
 
 
-def _looks_until(day: ir.Value, as_ofs: Sequence[date]) -> ir.Value:
-    """How many as_ofs have come by a day."""
-    branches = [(day < ibis.date(as_of), i) for i, as_of in enumerate(_shifts(as_ofs))]
-    return ibis.cases(*branches, else_=len(branches))
-
-
-def _words_after(day: ir.Value, as_ofs: Sequence[date]) -> ir.Value:
-    """A mask of all words that belong to the as_ofs after a day."""
-    shifts = _shifts(as_ofs).items()
-    words = [
-        (day < ibis.date(as_of), ibis.literal(-1 << shift, "int64")) for as_of, shift in shifts
-    ]
-    return ibis.cases(*words, else_=ibis.literal(0, "int64"))
-
-
 def _told_in_time(parts: ir.Table) -> ir.BooleanValue:
-    return parts.piece % _PIECES == 0
+    return parts.piece % masks.PIECES == 0
 
 
 def _asked(marked: ir.Table, as_ofs: Sequence[date], windows: Iterable[str]) -> ir.Table:
     """The events of these windows; where they differ in other windows only, they do not differ."""
-    bits = _bits(as_ofs, windows)
+    bits = masks.bits_of(as_ofs, windows)
     return _on_days(marked, bits).mutate(mask=_["mask"] & bits)
 
 
@@ -434,16 +298,10 @@ def _masks(
     marked: ir.Table, as_ofs: Sequence[date], key: Sequence[str], windows: Iterable[str]
 ) -> ir.Table:
     """Where each value of some columns occurred within these windows."""
-    bits = _bits(as_ofs, windows)
+    bits = masks.bits_of(as_ofs, windows)
     known = _on_days(marked, bits).filter(*(_[column].notnull() for column in key))
-    masks = known.group_by("account_id", *key).agg(mask=known["mask"].bit_or())
-    return masks.mutate(mask=_["mask"] & bits)
-
-
-def _bits(as_ofs: Sequence[date], windows: Iterable[str]) -> ir.Value:
-    """These windows in the words of all as_ofs."""
-    bits = sum(_BIT[w] << shift for shift in _shifts(as_ofs).values() for w in set(windows))
-    return ibis.literal(bits, "int64")
+    found = known.group_by("account_id", *key).agg(mask=known["mask"].bit_or())
+    return found.mutate(mask=_["mask"] & bits)
 
 
 def _on_days(marked: ir.Table, bits: ir.Value) -> ir.Table:
@@ -453,32 +311,16 @@ def _on_days(marked: ir.Table, bits: ir.Value) -> ir.Table:
 
 def _looks(parts: ir.Table, as_ofs: Sequence[date]) -> ir.Table:
     """Each part beside each as_of that it counts for; ``word`` is the part of its mask for that."""
-    rows = list(_shifts(as_ofs).items())
-    looks = ibis.memtable(rows, schema={"as_of": "date", "shift": _SHIFT})
-    t = parts.cross_join(looks).mutate(word=(_["mask"] >> _["shift"]) & _WORD)
+    rows = list(masks.shifts_of(as_ofs).items())
+    looks = ibis.memtable(rows, schema={"as_of": "date", "shift": masks.SHIFT})
+    t = parts.cross_join(looks).mutate(word=(_["mask"] >> _["shift"]) & masks.WORD)
     return t.filter(_.word != 0).drop("mask", "shift")
 
 
 def _inside(t: ir.Table, window: str) -> ir.BooleanValue:
-    return (t.word & _BIT[window]) != 0
+    return (t.word & masks.BIT[window]) != 0
 
 
 def _shown(t: ir.Table, pattern: Pattern) -> ir.BooleanValue:
-    outside = _BIT[pattern.outside] if pattern.outside else 0
-    return (t.word & (_BIT[pattern.inside] | outside)) == _BIT[pattern.inside]
-
-
-def _ones(bits: ir.Value) -> ir.Value:
-    """How many bits are set, by adding neighbours in ever wider fields, on any engine."""
-    count = bits
-    for shift, field in (
-        (1, 0x5555555555555555),
-        (2, 0x3333333333333333),
-        (4, 0x0F0F0F0F0F0F0F0F),
-        (8, 0x00FF00FF00FF00FF),
-        (16, 0x0000FFFF0000FFFF),
-        (32, 0x00000000FFFFFFFF),
-    ):
-        field_bits = ibis.literal(field, "int64")
-        count = (count & field_bits) + ((count >> shift) & field_bits)
-    return count
+    outside = masks.BIT[pattern.outside] if pattern.outside else 0
+    return (t.word & (masks.BIT[pattern.inside] | outside)) == masks.BIT[pattern.inside]

@@ -173,35 +173,15 @@ FROM (
       SELECT
         `t11`.`account_id`,
         `t11`.`user_id`,
-        BIT_OR(`t11`.`mask`) AS `mask`
+        `t11`.`mask` & 2 AS `mask`
       FROM (
         SELECT
           `t10`.`account_id`,
           `t10`.`user_id`,
-          `t10`.`feature`,
-          `t10`.`occurred_at`,
-          `t10`.`quantity`,
-          `t10`.`duration_s`,
-          `t10`.`active_users`,
-          `t10`.`known_at`,
-          `t10`.`day`,
-          `t10`.`mask` & 2 AS `mask`,
-          `t10`.`day_bit`,
-          `t10`.`piece`
+          BIT_OR(`t10`.`mask`) AS `mask`
         FROM (
           SELECT
-            `t9`.`account_id`,
-            `t9`.`user_id`,
-            `t9`.`feature`,
-            `t9`.`occurred_at`,
-            `t9`.`quantity`,
-            `t9`.`duration_s`,
-            `t9`.`active_users`,
-            `t9`.`known_at`,
-            `t9`.`day`,
-            `t9`.`mask`,
-            `t9`.`day_bit`,
-            `t9`.`piece`
+            *
           FROM (
             SELECT
               `t8`.`account_id`,
@@ -213,21 +193,10 @@ FROM (
               `t8`.`active_users`,
               `t8`.`known_at`,
               `t8`.`day`,
-              `t8`.`known_day`,
-              `t8`.`window_day`,
-              SHIFTLEFT(
-                (
-                  SHIFTRIGHT(`t8`.`mask`, CAST(`t8`.`unseen` * 5 AS INT))
-                ),
-                CAST(`t8`.`unseen` * 5 AS INT)
-              ) AS `mask`,
-              `t8`.`segment`,
+              `t8`.`day_mask`,
               `t8`.`day_bit`,
-              `t8`.`looks_until`,
-              `t8`.`unseen`,
-              (
-                `t8`.`segment` * 100
-              ) + `t8`.`unseen` AS `piece`
+              `t8`.`piece`,
+              `t8`.`mask`
             FROM (
               SELECT
                 `t7`.`account_id`,
@@ -241,11 +210,13 @@ FROM (
                 `t7`.`day`,
                 `t7`.`known_day`,
                 `t7`.`window_day`,
-                `t7`.`mask`,
+                `t7`.`day_mask`,
                 `t7`.`segment`,
                 `t7`.`day_bit`,
                 `t7`.`looks_until`,
-                IF(
+                (
+                  `t7`.`segment` * 100
+                ) + IF(
                   IF(
                     `t7`.`known_day` > `t7`.`day`,
                     CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
@@ -257,7 +228,12 @@ FROM (
                     0
                   ),
                   0
-                ) AS `unseen`
+                ) AS `piece`,
+                `t7`.`day_mask` & IF(
+                  `t7`.`known_day` > `t7`.`day`,
+                  CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN -1 ELSE 0 END,
+                  -1
+                ) AS `mask`
               FROM (
                 SELECT
                   `t6`.`account_id`,
@@ -271,7 +247,7 @@ FROM (
                   `t6`.`day`,
                   `t6`.`known_day`,
                   `t4`.`window_day`,
-                  `t4`.`mask`,
+                  `t4`.`day_mask`,
                   `t4`.`segment`,
                   `t4`.`day_bit`,
                   `t4`.`looks_until`
@@ -293,25 +269,16 @@ FROM (
                   ON `t6`.`day` = `t4`.`window_day`
               ) AS `t7`
             ) AS `t8`
-            WHERE
-              (
-                SHIFTLEFT(
-                  (
-                    SHIFTRIGHT(`t8`.`mask`, CAST(`t8`.`unseen` * 5 AS INT))
-                  ),
-                  CAST(`t8`.`unseen` * 5 AS INT)
-                )
-              ) <> 0
           ) AS `t9`
+          WHERE
+            (
+              `t9`.`day_mask` & 2
+            ) <> 0 AND `t9`.`user_id` IS NOT NULL
         ) AS `t10`
-        WHERE
-          (
-            `t10`.`mask` & 2
-          ) <> 0 AND `t10`.`user_id` IS NOT NULL
+        GROUP BY
+          1,
+          2
       ) AS `t11`
-      GROUP BY
-        1,
-        2
     ) AS `t13`
     CROSS JOIN `constants_1` AS `t3`
   ) AS `t14`
@@ -327,216 +294,206 @@ GROUP BY
   2;
 
 -- sums and distinct days in a window
-WITH `t12` AS (
+WITH `t11` AS (
   SELECT
-    `t11`.`account_id`,
-    `t11`.`piece`,
-    SUM(`t11`.`of_actions`) AS `of_actions`,
-    BIT_OR(`t11`.`day_bit`) AS `days`,
-    MAX(`t11`.`day`) AS `last_used`
+    `t10`.`account_id`,
+    `t10`.`piece`,
+    SUM(`t10`.`of_actions`) AS `of_actions`,
+    BIT_OR(`t10`.`day_bit`) AS `days`,
+    MAX(`t10`.`day`) AS `last_used`
   FROM (
     SELECT
-      `t10`.`account_id`,
-      `t10`.`user_id`,
-      `t10`.`feature`,
-      `t10`.`occurred_at`,
-      `t10`.`quantity`,
-      `t10`.`duration_s`,
-      `t10`.`active_users`,
-      `t10`.`known_at`,
-      `t10`.`day`,
-      `t10`.`mask` & 2 AS `mask`,
-      `t10`.`day_bit`,
-      `t10`.`piece`,
-      `t10`.`quantity` AS `of_actions`
+      `t9`.`account_id`,
+      `t9`.`user_id`,
+      `t9`.`feature`,
+      `t9`.`occurred_at`,
+      `t9`.`quantity`,
+      `t9`.`duration_s`,
+      `t9`.`active_users`,
+      `t9`.`known_at`,
+      `t9`.`day`,
+      `t9`.`day_mask`,
+      `t9`.`day_bit`,
+      `t9`.`piece`,
+      `t9`.`mask` & 2 AS `mask`,
+      `t9`.`quantity` AS `of_actions`
     FROM (
       SELECT
-        `t9`.`account_id`,
-        `t9`.`user_id`,
-        `t9`.`feature`,
-        `t9`.`occurred_at`,
-        `t9`.`quantity`,
-        `t9`.`duration_s`,
-        `t9`.`active_users`,
-        `t9`.`known_at`,
-        `t9`.`day`,
-        `t9`.`mask`,
-        `t9`.`day_bit`,
-        `t9`.`piece`
+        `t8`.`account_id`,
+        `t8`.`user_id`,
+        `t8`.`feature`,
+        `t8`.`occurred_at`,
+        `t8`.`quantity`,
+        `t8`.`duration_s`,
+        `t8`.`active_users`,
+        `t8`.`known_at`,
+        `t8`.`day`,
+        `t8`.`day_mask`,
+        `t8`.`day_bit`,
+        `t8`.`piece`,
+        `t8`.`mask`
       FROM (
         SELECT
-          `t8`.`account_id`,
-          `t8`.`user_id`,
-          `t8`.`feature`,
-          `t8`.`occurred_at`,
-          `t8`.`quantity`,
-          `t8`.`duration_s`,
-          `t8`.`active_users`,
-          `t8`.`known_at`,
-          `t8`.`day`,
-          `t8`.`known_day`,
-          `t8`.`window_day`,
-          SHIFTLEFT(
-            (
-              SHIFTRIGHT(`t8`.`mask`, CAST(`t8`.`unseen` * 5 AS INT))
-            ),
-            CAST(`t8`.`unseen` * 5 AS INT)
-          ) AS `mask`,
-          `t8`.`segment`,
-          `t8`.`day_bit`,
-          `t8`.`looks_until`,
-          `t8`.`unseen`,
+          `t7`.`account_id`,
+          `t7`.`user_id`,
+          `t7`.`feature`,
+          `t7`.`occurred_at`,
+          `t7`.`quantity`,
+          `t7`.`duration_s`,
+          `t7`.`active_users`,
+          `t7`.`known_at`,
+          `t7`.`day`,
+          `t7`.`known_day`,
+          `t7`.`window_day`,
+          `t7`.`day_mask`,
+          `t7`.`segment`,
+          `t7`.`day_bit`,
+          `t7`.`looks_until`,
           (
-            `t8`.`segment` * 100
-          ) + `t8`.`unseen` AS `piece`
+            `t7`.`segment` * 100
+          ) + IF(
+            IF(
+              `t7`.`known_day` > `t7`.`day`,
+              CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+              0
+            ) > `t7`.`looks_until`,
+            IF(
+              `t7`.`known_day` > `t7`.`day`,
+              CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+              0
+            ),
+            0
+          ) AS `piece`,
+          `t7`.`day_mask` & IF(
+            `t7`.`known_day` > `t7`.`day`,
+            CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN -1 ELSE 0 END,
+            -1
+          ) AS `mask`
         FROM (
           SELECT
-            `t7`.`account_id`,
-            `t7`.`user_id`,
-            `t7`.`feature`,
-            `t7`.`occurred_at`,
-            `t7`.`quantity`,
-            `t7`.`duration_s`,
-            `t7`.`active_users`,
-            `t7`.`known_at`,
-            `t7`.`day`,
-            `t7`.`known_day`,
-            `t7`.`window_day`,
-            `t7`.`mask`,
-            `t7`.`segment`,
-            `t7`.`day_bit`,
-            `t7`.`looks_until`,
-            IF(
-              IF(
-                `t7`.`known_day` > `t7`.`day`,
-                CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
-                0
-              ) > `t7`.`looks_until`,
-              IF(
-                `t7`.`known_day` > `t7`.`day`,
-                CASE WHEN `t7`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
-                0
-              ),
-              0
-            ) AS `unseen`
+            `t6`.`account_id`,
+            `t6`.`user_id`,
+            `t6`.`feature`,
+            `t6`.`occurred_at`,
+            `t6`.`quantity`,
+            `t6`.`duration_s`,
+            `t6`.`active_users`,
+            `t6`.`known_at`,
+            `t6`.`day`,
+            `t6`.`known_day`,
+            `t4`.`window_day`,
+            `t4`.`day_mask`,
+            `t4`.`segment`,
+            `t4`.`day_bit`,
+            `t4`.`looks_until`
           FROM (
             SELECT
-              `t6`.`account_id`,
-              `t6`.`user_id`,
-              `t6`.`feature`,
-              `t6`.`occurred_at`,
-              `t6`.`quantity`,
-              `t6`.`duration_s`,
-              `t6`.`active_users`,
-              `t6`.`known_at`,
-              `t6`.`day`,
-              `t6`.`known_day`,
-              `t4`.`window_day`,
-              `t4`.`mask`,
-              `t4`.`segment`,
-              `t4`.`day_bit`,
-              `t4`.`looks_until`
-            FROM (
-              SELECT
-                `t1`.`account_id`,
-                `t1`.`user_id`,
-                `t1`.`feature`,
-                `t1`.`occurred_at`,
-                `t1`.`quantity`,
-                `t1`.`duration_s`,
-                `t1`.`active_users`,
-                `t1`.`known_at`,
-                CAST(`t1`.`occurred_at` AS DATE) AS `day`,
-                CAST(`t1`.`known_at` AS DATE) AS `known_day`
-              FROM `usage` AS `t1`
-            ) AS `t6`
-            INNER JOIN `constants_0` AS `t4`
-              ON `t6`.`day` = `t4`.`window_day`
-          ) AS `t7`
-        ) AS `t8`
-        WHERE
-          (
-            SHIFTLEFT(
-              (
-                SHIFTRIGHT(`t8`.`mask`, CAST(`t8`.`unseen` * 5 AS INT))
-              ),
-              CAST(`t8`.`unseen` * 5 AS INT)
-            )
-          ) <> 0
-      ) AS `t9`
-    ) AS `t10`
+              `t1`.`account_id`,
+              `t1`.`user_id`,
+              `t1`.`feature`,
+              `t1`.`occurred_at`,
+              `t1`.`quantity`,
+              `t1`.`duration_s`,
+              `t1`.`active_users`,
+              `t1`.`known_at`,
+              CAST(`t1`.`occurred_at` AS DATE) AS `day`,
+              CAST(`t1`.`known_at` AS DATE) AS `known_day`
+            FROM `usage` AS `t1`
+          ) AS `t6`
+          INNER JOIN `constants_0` AS `t4`
+            ON `t6`.`day` = `t4`.`window_day`
+        ) AS `t7`
+      ) AS `t8`
+    ) AS `t9`
     WHERE
       (
-        `t10`.`mask` & 2
+        `t9`.`day_mask` & 2
       ) <> 0
-  ) AS `t11`
+  ) AS `t10`
   GROUP BY
     1,
     2
+), `t14` AS (
+  SELECT
+    `t12`.`account_id`,
+    `t12`.`piece`,
+    `t12`.`of_actions`,
+    `t12`.`days`,
+    `t12`.`last_used`,
+    `t12`.`piece` - (
+      `t12`.`piece` % 100
+    ) AS `segment`
+  FROM `t11` AS `t12`
+  WHERE
+    NOT (
+      (
+        `t12`.`piece` % 100
+      ) = 0
+    )
 )
 SELECT
-  `t32`.`account_id`,
-  `t32`.`as_of`,
-  `t32`.`actions_28d`,
-  `t32`.`active_days_28d`,
-  `t32`.`last_used`
+  `t35`.`account_id`,
+  `t35`.`as_of`,
+  `t35`.`actions_28d`,
+  `t35`.`active_days_28d`,
+  `t35`.`last_used`
 FROM (
   SELECT
-    `t31`.`account_id`,
-    `t31`.`as_of`,
-    `t31`.`actions_28d`,
-    `t31`.`active_days_28d` + COALESCE(`t31`.`late_28d`, 0) AS `active_days_28d`,
-    `t31`.`last_used`,
-    `t31`.`late_28d`
+    `t34`.`account_id`,
+    `t34`.`as_of`,
+    `t34`.`actions_28d`,
+    `t34`.`active_days_28d` + COALESCE(`t34`.`late_28d`, 0) AS `active_days_28d`,
+    `t34`.`last_used`,
+    `t34`.`late_28d`
   FROM (
     SELECT
-      `t30`.`account_id`,
-      `t30`.`as_of`,
-      `t30`.`actions_28d`,
-      `t30`.`active_days_28d`,
-      `t30`.`last_used`,
-      `t30`.`late_28d`
+      `t33`.`account_id`,
+      `t33`.`as_of`,
+      `t33`.`actions_28d`,
+      `t33`.`active_days_28d`,
+      `t33`.`last_used`,
+      `t33`.`late_28d`
     FROM (
       SELECT
-        `t27`.`account_id`,
-        `t27`.`as_of`,
-        `t27`.`actions_28d`,
-        `t27`.`active_days_28d`,
-        `t27`.`last_used`,
-        `t29`.`account_id` AS `account_id_0_`,
-        `t29`.`as_of` AS `as_of_0_`,
-        `t29`.`late_28d`
+        `t30`.`account_id`,
+        `t30`.`as_of`,
+        `t30`.`actions_28d`,
+        `t30`.`active_days_28d`,
+        `t30`.`last_used`,
+        `t32`.`account_id` AS `account_id_0_`,
+        `t32`.`as_of` AS `as_of_0_`,
+        `t32`.`late_28d`
       FROM (
         SELECT
-          `t25`.`account_id`,
-          `t25`.`as_of`,
+          `t27`.`account_id`,
+          `t27`.`as_of`,
           SUM(IF((
-            `t25`.`word` & 2
-          ) <> 0, `t25`.`of_actions`, NULL)) AS `actions_28d`,
+            `t27`.`word` & 2
+          ) <> 0, `t27`.`of_actions`, NULL)) AS `actions_28d`,
           SUM(IF((
-            `t25`.`word` & 2
-          ) <> 0, `t25`.`days_in_time`, NULL)) AS `active_days_28d`,
-          MAX(`t25`.`last_used`) AS `last_used`
+            `t27`.`word` & 2
+          ) <> 0, `t27`.`days_in_time`, NULL)) AS `active_days_28d`,
+          MAX(`t27`.`last_used`) AS `last_used`
         FROM (
           SELECT
-            `t23`.`account_id`,
-            `t23`.`piece`,
-            `t23`.`of_actions`,
-            `t23`.`days`,
-            `t23`.`last_used`,
-            `t23`.`days_in_time`,
+            `t25`.`account_id`,
+            `t25`.`piece`,
+            `t25`.`of_actions`,
+            `t25`.`days`,
+            `t25`.`last_used`,
+            `t25`.`days_in_time`,
             `t3`.`as_of`,
             `t3`.`word`
           FROM (
             SELECT
-              `t13`.`account_id`,
-              `t13`.`piece`,
-              `t13`.`of_actions`,
-              `t13`.`days`,
-              `t13`.`last_used`,
+              `t12`.`account_id`,
+              `t12`.`piece`,
+              `t12`.`of_actions`,
+              `t12`.`days`,
+              `t12`.`last_used`,
               IF(
                 (
-                  `t13`.`piece` % 100
+                  `t12`.`piece` % 100
                 ) = 0,
                 (
                   (
@@ -549,10 +506,10 @@ FROM (
                                 (
                                   (
                                     (
-                                      `t13`.`days` & 6148914691236517205
+                                      `t12`.`days` & 6148914691236517205
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                        SHIFTRIGHT(`t12`.`days`, 1)
                                       ) & 6148914691236517205
                                     )
                                   ) & 3689348814741910323
@@ -561,10 +518,10 @@ FROM (
                                     SHIFTRIGHT(
                                       (
                                         (
-                                          `t13`.`days` & 6148914691236517205
+                                          `t12`.`days` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                            SHIFTRIGHT(`t12`.`days`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ),
@@ -580,10 +537,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t13`.`days` & 6148914691236517205
+                                          `t12`.`days` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                            SHIFTRIGHT(`t12`.`days`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -592,10 +549,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t13`.`days` & 6148914691236517205
+                                              `t12`.`days` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                                SHIFTRIGHT(`t12`.`days`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -618,10 +575,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t13`.`days` & 6148914691236517205
+                                          `t12`.`days` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                            SHIFTRIGHT(`t12`.`days`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -630,10 +587,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t13`.`days` & 6148914691236517205
+                                              `t12`.`days` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                                SHIFTRIGHT(`t12`.`days`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -649,10 +606,10 @@ FROM (
                                         (
                                           (
                                             (
-                                              `t13`.`days` & 6148914691236517205
+                                              `t12`.`days` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                                SHIFTRIGHT(`t12`.`days`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ) & 3689348814741910323
@@ -661,10 +618,10 @@ FROM (
                                             SHIFTRIGHT(
                                               (
                                                 (
-                                                  `t13`.`days` & 6148914691236517205
+                                                  `t12`.`days` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                    SHIFTRIGHT(`t12`.`days`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ),
@@ -694,10 +651,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t13`.`days` & 6148914691236517205
+                                          `t12`.`days` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                            SHIFTRIGHT(`t12`.`days`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -706,10 +663,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t13`.`days` & 6148914691236517205
+                                              `t12`.`days` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                                SHIFTRIGHT(`t12`.`days`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -725,10 +682,10 @@ FROM (
                                         (
                                           (
                                             (
-                                              `t13`.`days` & 6148914691236517205
+                                              `t12`.`days` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                                SHIFTRIGHT(`t12`.`days`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ) & 3689348814741910323
@@ -737,10 +694,10 @@ FROM (
                                             SHIFTRIGHT(
                                               (
                                                 (
-                                                  `t13`.`days` & 6148914691236517205
+                                                  `t12`.`days` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                    SHIFTRIGHT(`t12`.`days`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ),
@@ -763,10 +720,10 @@ FROM (
                                         (
                                           (
                                             (
-                                              `t13`.`days` & 6148914691236517205
+                                              `t12`.`days` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                                SHIFTRIGHT(`t12`.`days`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ) & 3689348814741910323
@@ -775,10 +732,10 @@ FROM (
                                             SHIFTRIGHT(
                                               (
                                                 (
-                                                  `t13`.`days` & 6148914691236517205
+                                                  `t12`.`days` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                    SHIFTRIGHT(`t12`.`days`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ),
@@ -794,10 +751,10 @@ FROM (
                                             (
                                               (
                                                 (
-                                                  `t13`.`days` & 6148914691236517205
+                                                  `t12`.`days` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                    SHIFTRIGHT(`t12`.`days`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ) & 3689348814741910323
@@ -806,10 +763,10 @@ FROM (
                                                 SHIFTRIGHT(
                                                   (
                                                     (
-                                                      `t13`.`days` & 6148914691236517205
+                                                      `t12`.`days` & 6148914691236517205
                                                     ) + (
                                                       (
-                                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                                        SHIFTRIGHT(`t12`.`days`, 1)
                                                       ) & 6148914691236517205
                                                     )
                                                   ),
@@ -846,10 +803,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t13`.`days` & 6148914691236517205
+                                          `t12`.`days` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                            SHIFTRIGHT(`t12`.`days`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -858,10 +815,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t13`.`days` & 6148914691236517205
+                                              `t12`.`days` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                                SHIFTRIGHT(`t12`.`days`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -877,10 +834,10 @@ FROM (
                                         (
                                           (
                                             (
-                                              `t13`.`days` & 6148914691236517205
+                                              `t12`.`days` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                                SHIFTRIGHT(`t12`.`days`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ) & 3689348814741910323
@@ -889,10 +846,10 @@ FROM (
                                             SHIFTRIGHT(
                                               (
                                                 (
-                                                  `t13`.`days` & 6148914691236517205
+                                                  `t12`.`days` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                    SHIFTRIGHT(`t12`.`days`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ),
@@ -915,10 +872,10 @@ FROM (
                                         (
                                           (
                                             (
-                                              `t13`.`days` & 6148914691236517205
+                                              `t12`.`days` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                                SHIFTRIGHT(`t12`.`days`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ) & 3689348814741910323
@@ -927,10 +884,10 @@ FROM (
                                             SHIFTRIGHT(
                                               (
                                                 (
-                                                  `t13`.`days` & 6148914691236517205
+                                                  `t12`.`days` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                    SHIFTRIGHT(`t12`.`days`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ),
@@ -946,10 +903,10 @@ FROM (
                                             (
                                               (
                                                 (
-                                                  `t13`.`days` & 6148914691236517205
+                                                  `t12`.`days` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                    SHIFTRIGHT(`t12`.`days`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ) & 3689348814741910323
@@ -958,10 +915,10 @@ FROM (
                                                 SHIFTRIGHT(
                                                   (
                                                     (
-                                                      `t13`.`days` & 6148914691236517205
+                                                      `t12`.`days` & 6148914691236517205
                                                     ) + (
                                                       (
-                                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                                        SHIFTRIGHT(`t12`.`days`, 1)
                                                       ) & 6148914691236517205
                                                     )
                                                   ),
@@ -991,10 +948,10 @@ FROM (
                                         (
                                           (
                                             (
-                                              `t13`.`days` & 6148914691236517205
+                                              `t12`.`days` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t13`.`days`, 1)
+                                                SHIFTRIGHT(`t12`.`days`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ) & 3689348814741910323
@@ -1003,10 +960,10 @@ FROM (
                                             SHIFTRIGHT(
                                               (
                                                 (
-                                                  `t13`.`days` & 6148914691236517205
+                                                  `t12`.`days` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                    SHIFTRIGHT(`t12`.`days`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ),
@@ -1022,10 +979,10 @@ FROM (
                                             (
                                               (
                                                 (
-                                                  `t13`.`days` & 6148914691236517205
+                                                  `t12`.`days` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                    SHIFTRIGHT(`t12`.`days`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ) & 3689348814741910323
@@ -1034,10 +991,10 @@ FROM (
                                                 SHIFTRIGHT(
                                                   (
                                                     (
-                                                      `t13`.`days` & 6148914691236517205
+                                                      `t12`.`days` & 6148914691236517205
                                                     ) + (
                                                       (
-                                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                                        SHIFTRIGHT(`t12`.`days`, 1)
                                                       ) & 6148914691236517205
                                                     )
                                                   ),
@@ -1060,10 +1017,10 @@ FROM (
                                             (
                                               (
                                                 (
-                                                  `t13`.`days` & 6148914691236517205
+                                                  `t12`.`days` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t13`.`days`, 1)
+                                                    SHIFTRIGHT(`t12`.`days`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ) & 3689348814741910323
@@ -1072,10 +1029,10 @@ FROM (
                                                 SHIFTRIGHT(
                                                   (
                                                     (
-                                                      `t13`.`days` & 6148914691236517205
+                                                      `t12`.`days` & 6148914691236517205
                                                     ) + (
                                                       (
-                                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                                        SHIFTRIGHT(`t12`.`days`, 1)
                                                       ) & 6148914691236517205
                                                     )
                                                   ),
@@ -1091,10 +1048,10 @@ FROM (
                                                 (
                                                   (
                                                     (
-                                                      `t13`.`days` & 6148914691236517205
+                                                      `t12`.`days` & 6148914691236517205
                                                     ) + (
                                                       (
-                                                        SHIFTRIGHT(`t13`.`days`, 1)
+                                                        SHIFTRIGHT(`t12`.`days`, 1)
                                                       ) & 6148914691236517205
                                                     )
                                                   ) & 3689348814741910323
@@ -1103,10 +1060,10 @@ FROM (
                                                     SHIFTRIGHT(
                                                       (
                                                         (
-                                                          `t13`.`days` & 6148914691236517205
+                                                          `t12`.`days` & 6148914691236517205
                                                         ) + (
                                                           (
-                                                            SHIFTRIGHT(`t13`.`days`, 1)
+                                                            SHIFTRIGHT(`t12`.`days`, 1)
                                                           ) & 6148914691236517205
                                                         )
                                                       ),
@@ -1136,19 +1093,19 @@ FROM (
                 ),
                 0
               ) AS `days_in_time`
-            FROM `t12` AS `t13`
-          ) AS `t23`
+            FROM `t11` AS `t12`
+          ) AS `t25`
           INNER JOIN `constants_1` AS `t3`
-            ON `t23`.`piece` = `t3`.`piece`
-        ) AS `t25`
+            ON `t25`.`piece` = `t3`.`piece`
+        ) AS `t27`
         GROUP BY
           1,
           2
-      ) AS `t27`
+      ) AS `t30`
       LEFT OUTER JOIN (
         SELECT
-          `t24`.`account_id`,
-          `t24`.`as_of`,
+          `t28`.`account_id`,
+          `t28`.`as_of`,
           SUM(
             (
               (
@@ -1161,10 +1118,10 @@ FROM (
                             (
                               (
                                 (
-                                  `t24`.`28d` & 6148914691236517205
+                                  `t28`.`28d` & 6148914691236517205
                                 ) + (
                                   (
-                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                    SHIFTRIGHT(`t28`.`28d`, 1)
                                   ) & 6148914691236517205
                                 )
                               ) & 3689348814741910323
@@ -1173,10 +1130,10 @@ FROM (
                                 SHIFTRIGHT(
                                   (
                                     (
-                                      `t24`.`28d` & 6148914691236517205
+                                      `t28`.`28d` & 6148914691236517205
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t24`.`28d`, 1)
+                                        SHIFTRIGHT(`t28`.`28d`, 1)
                                       ) & 6148914691236517205
                                     )
                                   ),
@@ -1192,10 +1149,10 @@ FROM (
                                 (
                                   (
                                     (
-                                      `t24`.`28d` & 6148914691236517205
+                                      `t28`.`28d` & 6148914691236517205
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t24`.`28d`, 1)
+                                        SHIFTRIGHT(`t28`.`28d`, 1)
                                       ) & 6148914691236517205
                                     )
                                   ) & 3689348814741910323
@@ -1204,10 +1161,10 @@ FROM (
                                     SHIFTRIGHT(
                                       (
                                         (
-                                          `t24`.`28d` & 6148914691236517205
+                                          `t28`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                            SHIFTRIGHT(`t28`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ),
@@ -1230,10 +1187,10 @@ FROM (
                                 (
                                   (
                                     (
-                                      `t24`.`28d` & 6148914691236517205
+                                      `t28`.`28d` & 6148914691236517205
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t24`.`28d`, 1)
+                                        SHIFTRIGHT(`t28`.`28d`, 1)
                                       ) & 6148914691236517205
                                     )
                                   ) & 3689348814741910323
@@ -1242,10 +1199,10 @@ FROM (
                                     SHIFTRIGHT(
                                       (
                                         (
-                                          `t24`.`28d` & 6148914691236517205
+                                          `t28`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                            SHIFTRIGHT(`t28`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ),
@@ -1261,10 +1218,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t24`.`28d` & 6148914691236517205
+                                          `t28`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                            SHIFTRIGHT(`t28`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -1273,10 +1230,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t24`.`28d` & 6148914691236517205
+                                              `t28`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                                SHIFTRIGHT(`t28`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -1306,10 +1263,10 @@ FROM (
                                 (
                                   (
                                     (
-                                      `t24`.`28d` & 6148914691236517205
+                                      `t28`.`28d` & 6148914691236517205
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t24`.`28d`, 1)
+                                        SHIFTRIGHT(`t28`.`28d`, 1)
                                       ) & 6148914691236517205
                                     )
                                   ) & 3689348814741910323
@@ -1318,10 +1275,10 @@ FROM (
                                     SHIFTRIGHT(
                                       (
                                         (
-                                          `t24`.`28d` & 6148914691236517205
+                                          `t28`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                            SHIFTRIGHT(`t28`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ),
@@ -1337,10 +1294,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t24`.`28d` & 6148914691236517205
+                                          `t28`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                            SHIFTRIGHT(`t28`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -1349,10 +1306,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t24`.`28d` & 6148914691236517205
+                                              `t28`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                                SHIFTRIGHT(`t28`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -1375,10 +1332,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t24`.`28d` & 6148914691236517205
+                                          `t28`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                            SHIFTRIGHT(`t28`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -1387,10 +1344,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t24`.`28d` & 6148914691236517205
+                                              `t28`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                                SHIFTRIGHT(`t28`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -1406,10 +1363,10 @@ FROM (
                                         (
                                           (
                                             (
-                                              `t24`.`28d` & 6148914691236517205
+                                              `t28`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                                SHIFTRIGHT(`t28`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ) & 3689348814741910323
@@ -1418,10 +1375,10 @@ FROM (
                                             SHIFTRIGHT(
                                               (
                                                 (
-                                                  `t24`.`28d` & 6148914691236517205
+                                                  `t28`.`28d` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                                    SHIFTRIGHT(`t28`.`28d`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ),
@@ -1458,10 +1415,10 @@ FROM (
                                 (
                                   (
                                     (
-                                      `t24`.`28d` & 6148914691236517205
+                                      `t28`.`28d` & 6148914691236517205
                                     ) + (
                                       (
-                                        SHIFTRIGHT(`t24`.`28d`, 1)
+                                        SHIFTRIGHT(`t28`.`28d`, 1)
                                       ) & 6148914691236517205
                                     )
                                   ) & 3689348814741910323
@@ -1470,10 +1427,10 @@ FROM (
                                     SHIFTRIGHT(
                                       (
                                         (
-                                          `t24`.`28d` & 6148914691236517205
+                                          `t28`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                            SHIFTRIGHT(`t28`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ),
@@ -1489,10 +1446,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t24`.`28d` & 6148914691236517205
+                                          `t28`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                            SHIFTRIGHT(`t28`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -1501,10 +1458,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t24`.`28d` & 6148914691236517205
+                                              `t28`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                                SHIFTRIGHT(`t28`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -1527,10 +1484,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t24`.`28d` & 6148914691236517205
+                                          `t28`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                            SHIFTRIGHT(`t28`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -1539,10 +1496,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t24`.`28d` & 6148914691236517205
+                                              `t28`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                                SHIFTRIGHT(`t28`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -1558,10 +1515,10 @@ FROM (
                                         (
                                           (
                                             (
-                                              `t24`.`28d` & 6148914691236517205
+                                              `t28`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                                SHIFTRIGHT(`t28`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ) & 3689348814741910323
@@ -1570,10 +1527,10 @@ FROM (
                                             SHIFTRIGHT(
                                               (
                                                 (
-                                                  `t24`.`28d` & 6148914691236517205
+                                                  `t28`.`28d` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                                    SHIFTRIGHT(`t28`.`28d`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ),
@@ -1603,10 +1560,10 @@ FROM (
                                     (
                                       (
                                         (
-                                          `t24`.`28d` & 6148914691236517205
+                                          `t28`.`28d` & 6148914691236517205
                                         ) + (
                                           (
-                                            SHIFTRIGHT(`t24`.`28d`, 1)
+                                            SHIFTRIGHT(`t28`.`28d`, 1)
                                           ) & 6148914691236517205
                                         )
                                       ) & 3689348814741910323
@@ -1615,10 +1572,10 @@ FROM (
                                         SHIFTRIGHT(
                                           (
                                             (
-                                              `t24`.`28d` & 6148914691236517205
+                                              `t28`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                                SHIFTRIGHT(`t28`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ),
@@ -1634,10 +1591,10 @@ FROM (
                                         (
                                           (
                                             (
-                                              `t24`.`28d` & 6148914691236517205
+                                              `t28`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                                SHIFTRIGHT(`t28`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ) & 3689348814741910323
@@ -1646,10 +1603,10 @@ FROM (
                                             SHIFTRIGHT(
                                               (
                                                 (
-                                                  `t24`.`28d` & 6148914691236517205
+                                                  `t28`.`28d` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                                    SHIFTRIGHT(`t28`.`28d`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ),
@@ -1672,10 +1629,10 @@ FROM (
                                         (
                                           (
                                             (
-                                              `t24`.`28d` & 6148914691236517205
+                                              `t28`.`28d` & 6148914691236517205
                                             ) + (
                                               (
-                                                SHIFTRIGHT(`t24`.`28d`, 1)
+                                                SHIFTRIGHT(`t28`.`28d`, 1)
                                               ) & 6148914691236517205
                                             )
                                           ) & 3689348814741910323
@@ -1684,10 +1641,10 @@ FROM (
                                             SHIFTRIGHT(
                                               (
                                                 (
-                                                  `t24`.`28d` & 6148914691236517205
+                                                  `t28`.`28d` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                                    SHIFTRIGHT(`t28`.`28d`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ),
@@ -1703,10 +1660,10 @@ FROM (
                                             (
                                               (
                                                 (
-                                                  `t24`.`28d` & 6148914691236517205
+                                                  `t28`.`28d` & 6148914691236517205
                                                 ) + (
                                                   (
-                                                    SHIFTRIGHT(`t24`.`28d`, 1)
+                                                    SHIFTRIGHT(`t28`.`28d`, 1)
                                                   ) & 6148914691236517205
                                                 )
                                               ) & 3689348814741910323
@@ -1715,10 +1672,10 @@ FROM (
                                                 SHIFTRIGHT(
                                                   (
                                                     (
-                                                      `t24`.`28d` & 6148914691236517205
+                                                      `t28`.`28d` & 6148914691236517205
                                                     ) + (
                                                       (
-                                                        SHIFTRIGHT(`t24`.`28d`, 1)
+                                                        SHIFTRIGHT(`t28`.`28d`, 1)
                                                       ) & 6148914691236517205
                                                     )
                                                   ),
@@ -1749,26 +1706,26 @@ FROM (
           ) AS `late_28d`
         FROM (
           SELECT
-            `t21`.`account_id`,
-            `t21`.`as_of`,
-            `t21`.`segment`,
+            `t26`.`account_id`,
+            `t26`.`as_of`,
+            `t26`.`segment`,
             BIT_OR(IF((
-              `t21`.`word` & 2
-            ) <> 0, `t21`.`days`, NULL)) AS `28d`
+              `t26`.`word` & 2
+            ) <> 0, `t26`.`days`, NULL)) AS `28d`
           FROM (
             SELECT
-              `t20`.`account_id`,
-              `t20`.`segment`,
-              `t20`.`piece`,
-              `t20`.`days`,
+              `t24`.`account_id`,
+              `t24`.`segment`,
+              `t24`.`piece`,
+              `t24`.`days`,
               `t3`.`as_of`,
               `t3`.`word`
             FROM (
               SELECT
-                `t18`.`account_id`,
-                `t18`.`segment`,
-                `t18`.`piece`,
-                `t18`.`days` & ~COALESCE(`t18`.`told`, 0) AS `days`
+                `t21`.`account_id`,
+                `t21`.`segment`,
+                `t21`.`piece`,
+                `t21`.`days` & ~COALESCE(`t21`.`told`, 0) AS `days`
               FROM (
                 SELECT
                   `t17`.`account_id`,
@@ -1777,59 +1734,53 @@ FROM (
                   `t17`.`days`,
                   `t17`.`last_used`,
                   `t17`.`segment`,
-                  `t16`.`account_id` AS `account_id_right`,
-                  `t16`.`segment` AS `segment_right`,
-                  `t16`.`told`
-                FROM (
-                  SELECT
-                    `t13`.`account_id`,
-                    `t13`.`piece`,
-                    `t13`.`of_actions`,
-                    `t13`.`days`,
-                    `t13`.`last_used`,
-                    `t13`.`piece` - (
-                      `t13`.`piece` % 100
-                    ) AS `segment`
-                  FROM `t12` AS `t13`
-                  WHERE
-                    NOT (
-                      (
-                        `t13`.`piece` % 100
-                      ) = 0
-                    )
-                ) AS `t17`
+                  `t20`.`account_id` AS `account_id_right`,
+                  `t20`.`segment` AS `segment_right`,
+                  `t20`.`told`
+                FROM `t14` AS `t17`
                 LEFT OUTER JOIN (
                   SELECT
-                    `t13`.`account_id`,
-                    `t13`.`piece` - (
-                      `t13`.`piece` % 100
-                    ) AS `segment`,
-                    `t13`.`days` AS `told`
-                  FROM `t12` AS `t13`
-                  WHERE
-                    (
-                      `t13`.`piece` % 100
-                    ) = 0
-                ) AS `t16`
-                  ON `t17`.`account_id` = `t16`.`account_id` AND `t17`.`segment` = `t16`.`segment`
-              ) AS `t18`
-            ) AS `t20`
+                    `t15`.`account_id`,
+                    `t15`.`segment`,
+                    `t15`.`days` AS `told`
+                  FROM (
+                    SELECT
+                      `t12`.`account_id`,
+                      `t12`.`piece`,
+                      `t12`.`of_actions`,
+                      `t12`.`days`,
+                      `t12`.`last_used`,
+                      `t12`.`piece` - (
+                        `t12`.`piece` % 100
+                      ) AS `segment`
+                    FROM `t11` AS `t12`
+                    WHERE
+                      (
+                        `t12`.`piece` % 100
+                      ) = 0
+                  ) AS `t15`
+                  LEFT SEMI JOIN `t14` AS `t18`
+                    ON `t15`.`account_id` = `t18`.`account_id` AND `t15`.`segment` = `t18`.`segment`
+                ) AS `t20`
+                  ON `t17`.`account_id` = `t20`.`account_id` AND `t17`.`segment` = `t20`.`segment`
+              ) AS `t21`
+            ) AS `t24`
             INNER JOIN `constants_1` AS `t3`
-              ON `t20`.`piece` = `t3`.`piece`
-          ) AS `t21`
+              ON `t24`.`piece` = `t3`.`piece`
+          ) AS `t26`
           GROUP BY
             1,
             2,
             3
-        ) AS `t24`
+        ) AS `t28`
         GROUP BY
           1,
           2
-      ) AS `t29`
-        ON `t27`.`account_id` = `t29`.`account_id` AND `t27`.`as_of` = `t29`.`as_of`
-    ) AS `t30`
-  ) AS `t31`
-) AS `t32`;
+      ) AS `t32`
+        ON `t30`.`account_id` = `t32`.`account_id` AND `t30`.`as_of` = `t32`.`as_of`
+    ) AS `t33`
+  ) AS `t34`
+) AS `t35`;
 
 -- sessions of people
 WITH `t18` AS (
@@ -1914,17 +1865,17 @@ WITH `t18` AS (
     ON `t13`.`account_id` = `t16`.`account_id` AND `t13`.`user_id` = `t16`.`user_id`
 )
 SELECT
-  `t47`.`account_id`,
-  `t47`.`as_of`,
-  IF(`t47`.`timed` > 0, `t47`.`sessions`, CAST(NULL AS DOUBLE)) AS `sessions_28d`,
-  IF(`t47`.`timed` > 0, `t47`.`session_seconds`, CAST(NULL AS DOUBLE)) AS `session_seconds_28d`
+  `t46`.`account_id`,
+  `t46`.`as_of`,
+  IF(`t46`.`timed` > 0, `t46`.`sessions`, CAST(NULL AS DOUBLE)) AS `sessions_28d`,
+  IF(`t46`.`timed` > 0, `t46`.`session_seconds`, CAST(NULL AS DOUBLE)) AS `session_seconds_28d`
 FROM (
   SELECT
-    `t46`.`account_id`,
-    `t46`.`as_of`,
-    SUM(`t46`.`sessions`) AS `sessions`,
-    SUM(`t46`.`session_seconds`) AS `session_seconds`,
-    SUM(`t46`.`timed`) AS `timed`
+    `t45`.`account_id`,
+    `t45`.`as_of`,
+    SUM(`t45`.`sessions`) AS `sessions`,
+    SUM(`t45`.`session_seconds`) AS `session_seconds`,
+    SUM(`t45`.`timed`) AS `timed`
   FROM (
     SELECT
       *
@@ -1943,18 +1894,18 @@ FROM (
         ) AS `timed`
       FROM (
         SELECT
-          `t30`.`account_id`,
-          `t30`.`user_id`,
-          `t30`.`occurred_at`,
-          `t30`.`day`,
-          `t30`.`known_day`,
-          `t30`.`began`,
-          `t30`.`ended`,
-          `t30`.`timed`,
-          `t30`.`as_of`,
-          `t30`.`age_days`,
-          `t30`.`sessions`,
-          `t30`.`session_seconds`
+          `t29`.`account_id`,
+          `t29`.`user_id`,
+          `t29`.`occurred_at`,
+          `t29`.`day`,
+          `t29`.`known_day`,
+          `t29`.`began`,
+          `t29`.`ended`,
+          `t29`.`timed`,
+          `t29`.`as_of`,
+          `t29`.`age_days`,
+          `t29`.`sessions`,
+          `t29`.`session_seconds`
         FROM (
           SELECT
             `t27`.`account_id`,
@@ -2047,11 +1998,11 @@ FROM (
                 ) <= 29
             ) AS `t24`
           ) AS `t27`
-        ) AS `t30`
+        ) AS `t29`
       ) AS `t32`
       WHERE
         `t32`.`age_days` <= 28
-    ) AS `t34`
+    ) AS `t35`
     UNION ALL
     SELECT
       *
@@ -2060,49 +2011,49 @@ FROM (
         *
       FROM (
         SELECT
-          `t43`.`account_id`,
-          `t43`.`as_of`,
-          `t43`.`sessions_28d` AS `sessions`,
-          `t43`.`session_seconds_28d` AS `session_seconds`,
-          `t43`.`timed_28d` AS `timed`
+          `t42`.`account_id`,
+          `t42`.`as_of`,
+          `t42`.`sessions_28d` AS `sessions`,
+          `t42`.`session_seconds_28d` AS `session_seconds`,
+          `t42`.`timed_28d` AS `timed`
         FROM (
           SELECT
-            `t42`.`account_id`,
-            `t42`.`as_of`,
+            `t41`.`account_id`,
+            `t41`.`as_of`,
             SUM(IF((
-              `t42`.`word` & 2
-            ) <> 0, `t42`.`of_sessions`, NULL)) AS `sessions_28d`,
+              `t41`.`word` & 2
+            ) <> 0, `t41`.`of_sessions`, NULL)) AS `sessions_28d`,
             SUM(IF((
-              `t42`.`word` & 2
-            ) <> 0, `t42`.`of_session_seconds`, NULL)) AS `session_seconds_28d`,
+              `t41`.`word` & 2
+            ) <> 0, `t41`.`of_session_seconds`, NULL)) AS `session_seconds_28d`,
             SUM(IF((
-              `t42`.`word` & 2
-            ) <> 0, `t42`.`of_timed`, NULL)) AS `timed_28d`,
-            MAX(`t42`.`last_used`) AS `last_used`
+              `t41`.`word` & 2
+            ) <> 0, `t41`.`of_timed`, NULL)) AS `timed_28d`,
+            MAX(`t41`.`last_used`) AS `last_used`
           FROM (
             SELECT
-              `t41`.`account_id`,
-              `t41`.`piece`,
-              `t41`.`of_sessions`,
-              `t41`.`of_session_seconds`,
-              `t41`.`of_timed`,
-              `t41`.`days`,
-              `t41`.`last_used`,
-              `t41`.`days_in_time`,
+              `t40`.`account_id`,
+              `t40`.`piece`,
+              `t40`.`of_sessions`,
+              `t40`.`of_session_seconds`,
+              `t40`.`of_timed`,
+              `t40`.`days`,
+              `t40`.`last_used`,
+              `t40`.`days_in_time`,
               `t5`.`as_of`,
               `t5`.`word`
             FROM (
               SELECT
-                `t39`.`account_id`,
-                `t39`.`piece`,
-                `t39`.`of_sessions`,
-                `t39`.`of_session_seconds`,
-                `t39`.`of_timed`,
-                `t39`.`days`,
-                `t39`.`last_used`,
+                `t38`.`account_id`,
+                `t38`.`piece`,
+                `t38`.`of_sessions`,
+                `t38`.`of_session_seconds`,
+                `t38`.`of_timed`,
+                `t38`.`days`,
+                `t38`.`last_used`,
                 IF(
                   (
-                    `t39`.`piece` % 100
+                    `t38`.`piece` % 100
                   ) = 0,
                   (
                     (
@@ -2115,10 +2066,10 @@ FROM (
                                   (
                                     (
                                       (
-                                        `t39`.`days` & 6148914691236517205
+                                        `t38`.`days` & 6148914691236517205
                                       ) + (
                                         (
-                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                          SHIFTRIGHT(`t38`.`days`, 1)
                                         ) & 6148914691236517205
                                       )
                                     ) & 3689348814741910323
@@ -2127,10 +2078,10 @@ FROM (
                                       SHIFTRIGHT(
                                         (
                                           (
-                                            `t39`.`days` & 6148914691236517205
+                                            `t38`.`days` & 6148914691236517205
                                           ) + (
                                             (
-                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                              SHIFTRIGHT(`t38`.`days`, 1)
                                             ) & 6148914691236517205
                                           )
                                         ),
@@ -2146,10 +2097,10 @@ FROM (
                                       (
                                         (
                                           (
-                                            `t39`.`days` & 6148914691236517205
+                                            `t38`.`days` & 6148914691236517205
                                           ) + (
                                             (
-                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                              SHIFTRIGHT(`t38`.`days`, 1)
                                             ) & 6148914691236517205
                                           )
                                         ) & 3689348814741910323
@@ -2158,10 +2109,10 @@ FROM (
                                           SHIFTRIGHT(
                                             (
                                               (
-                                                `t39`.`days` & 6148914691236517205
+                                                `t38`.`days` & 6148914691236517205
                                               ) + (
                                                 (
-                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                  SHIFTRIGHT(`t38`.`days`, 1)
                                                 ) & 6148914691236517205
                                               )
                                             ),
@@ -2184,10 +2135,10 @@ FROM (
                                       (
                                         (
                                           (
-                                            `t39`.`days` & 6148914691236517205
+                                            `t38`.`days` & 6148914691236517205
                                           ) + (
                                             (
-                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                              SHIFTRIGHT(`t38`.`days`, 1)
                                             ) & 6148914691236517205
                                           )
                                         ) & 3689348814741910323
@@ -2196,10 +2147,10 @@ FROM (
                                           SHIFTRIGHT(
                                             (
                                               (
-                                                `t39`.`days` & 6148914691236517205
+                                                `t38`.`days` & 6148914691236517205
                                               ) + (
                                                 (
-                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                  SHIFTRIGHT(`t38`.`days`, 1)
                                                 ) & 6148914691236517205
                                               )
                                             ),
@@ -2215,10 +2166,10 @@ FROM (
                                           (
                                             (
                                               (
-                                                `t39`.`days` & 6148914691236517205
+                                                `t38`.`days` & 6148914691236517205
                                               ) + (
                                                 (
-                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                  SHIFTRIGHT(`t38`.`days`, 1)
                                                 ) & 6148914691236517205
                                               )
                                             ) & 3689348814741910323
@@ -2227,10 +2178,10 @@ FROM (
                                               SHIFTRIGHT(
                                                 (
                                                   (
-                                                    `t39`.`days` & 6148914691236517205
+                                                    `t38`.`days` & 6148914691236517205
                                                   ) + (
                                                     (
-                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                      SHIFTRIGHT(`t38`.`days`, 1)
                                                     ) & 6148914691236517205
                                                   )
                                                 ),
@@ -2260,10 +2211,10 @@ FROM (
                                       (
                                         (
                                           (
-                                            `t39`.`days` & 6148914691236517205
+                                            `t38`.`days` & 6148914691236517205
                                           ) + (
                                             (
-                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                              SHIFTRIGHT(`t38`.`days`, 1)
                                             ) & 6148914691236517205
                                           )
                                         ) & 3689348814741910323
@@ -2272,10 +2223,10 @@ FROM (
                                           SHIFTRIGHT(
                                             (
                                               (
-                                                `t39`.`days` & 6148914691236517205
+                                                `t38`.`days` & 6148914691236517205
                                               ) + (
                                                 (
-                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                  SHIFTRIGHT(`t38`.`days`, 1)
                                                 ) & 6148914691236517205
                                               )
                                             ),
@@ -2291,10 +2242,10 @@ FROM (
                                           (
                                             (
                                               (
-                                                `t39`.`days` & 6148914691236517205
+                                                `t38`.`days` & 6148914691236517205
                                               ) + (
                                                 (
-                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                  SHIFTRIGHT(`t38`.`days`, 1)
                                                 ) & 6148914691236517205
                                               )
                                             ) & 3689348814741910323
@@ -2303,10 +2254,10 @@ FROM (
                                               SHIFTRIGHT(
                                                 (
                                                   (
-                                                    `t39`.`days` & 6148914691236517205
+                                                    `t38`.`days` & 6148914691236517205
                                                   ) + (
                                                     (
-                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                      SHIFTRIGHT(`t38`.`days`, 1)
                                                     ) & 6148914691236517205
                                                   )
                                                 ),
@@ -2329,10 +2280,10 @@ FROM (
                                           (
                                             (
                                               (
-                                                `t39`.`days` & 6148914691236517205
+                                                `t38`.`days` & 6148914691236517205
                                               ) + (
                                                 (
-                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                  SHIFTRIGHT(`t38`.`days`, 1)
                                                 ) & 6148914691236517205
                                               )
                                             ) & 3689348814741910323
@@ -2341,10 +2292,10 @@ FROM (
                                               SHIFTRIGHT(
                                                 (
                                                   (
-                                                    `t39`.`days` & 6148914691236517205
+                                                    `t38`.`days` & 6148914691236517205
                                                   ) + (
                                                     (
-                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                      SHIFTRIGHT(`t38`.`days`, 1)
                                                     ) & 6148914691236517205
                                                   )
                                                 ),
@@ -2360,10 +2311,10 @@ FROM (
                                               (
                                                 (
                                                   (
-                                                    `t39`.`days` & 6148914691236517205
+                                                    `t38`.`days` & 6148914691236517205
                                                   ) + (
                                                     (
-                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                      SHIFTRIGHT(`t38`.`days`, 1)
                                                     ) & 6148914691236517205
                                                   )
                                                 ) & 3689348814741910323
@@ -2372,10 +2323,10 @@ FROM (
                                                   SHIFTRIGHT(
                                                     (
                                                       (
-                                                        `t39`.`days` & 6148914691236517205
+                                                        `t38`.`days` & 6148914691236517205
                                                       ) + (
                                                         (
-                                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                                          SHIFTRIGHT(`t38`.`days`, 1)
                                                         ) & 6148914691236517205
                                                       )
                                                     ),
@@ -2412,10 +2363,10 @@ FROM (
                                       (
                                         (
                                           (
-                                            `t39`.`days` & 6148914691236517205
+                                            `t38`.`days` & 6148914691236517205
                                           ) + (
                                             (
-                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                              SHIFTRIGHT(`t38`.`days`, 1)
                                             ) & 6148914691236517205
                                           )
                                         ) & 3689348814741910323
@@ -2424,10 +2375,10 @@ FROM (
                                           SHIFTRIGHT(
                                             (
                                               (
-                                                `t39`.`days` & 6148914691236517205
+                                                `t38`.`days` & 6148914691236517205
                                               ) + (
                                                 (
-                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                  SHIFTRIGHT(`t38`.`days`, 1)
                                                 ) & 6148914691236517205
                                               )
                                             ),
@@ -2443,10 +2394,10 @@ FROM (
                                           (
                                             (
                                               (
-                                                `t39`.`days` & 6148914691236517205
+                                                `t38`.`days` & 6148914691236517205
                                               ) + (
                                                 (
-                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                  SHIFTRIGHT(`t38`.`days`, 1)
                                                 ) & 6148914691236517205
                                               )
                                             ) & 3689348814741910323
@@ -2455,10 +2406,10 @@ FROM (
                                               SHIFTRIGHT(
                                                 (
                                                   (
-                                                    `t39`.`days` & 6148914691236517205
+                                                    `t38`.`days` & 6148914691236517205
                                                   ) + (
                                                     (
-                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                      SHIFTRIGHT(`t38`.`days`, 1)
                                                     ) & 6148914691236517205
                                                   )
                                                 ),
@@ -2481,10 +2432,10 @@ FROM (
                                           (
                                             (
                                               (
-                                                `t39`.`days` & 6148914691236517205
+                                                `t38`.`days` & 6148914691236517205
                                               ) + (
                                                 (
-                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                  SHIFTRIGHT(`t38`.`days`, 1)
                                                 ) & 6148914691236517205
                                               )
                                             ) & 3689348814741910323
@@ -2493,10 +2444,10 @@ FROM (
                                               SHIFTRIGHT(
                                                 (
                                                   (
-                                                    `t39`.`days` & 6148914691236517205
+                                                    `t38`.`days` & 6148914691236517205
                                                   ) + (
                                                     (
-                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                      SHIFTRIGHT(`t38`.`days`, 1)
                                                     ) & 6148914691236517205
                                                   )
                                                 ),
@@ -2512,10 +2463,10 @@ FROM (
                                               (
                                                 (
                                                   (
-                                                    `t39`.`days` & 6148914691236517205
+                                                    `t38`.`days` & 6148914691236517205
                                                   ) + (
                                                     (
-                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                      SHIFTRIGHT(`t38`.`days`, 1)
                                                     ) & 6148914691236517205
                                                   )
                                                 ) & 3689348814741910323
@@ -2524,10 +2475,10 @@ FROM (
                                                   SHIFTRIGHT(
                                                     (
                                                       (
-                                                        `t39`.`days` & 6148914691236517205
+                                                        `t38`.`days` & 6148914691236517205
                                                       ) + (
                                                         (
-                                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                                          SHIFTRIGHT(`t38`.`days`, 1)
                                                         ) & 6148914691236517205
                                                       )
                                                     ),
@@ -2557,10 +2508,10 @@ FROM (
                                           (
                                             (
                                               (
-                                                `t39`.`days` & 6148914691236517205
+                                                `t38`.`days` & 6148914691236517205
                                               ) + (
                                                 (
-                                                  SHIFTRIGHT(`t39`.`days`, 1)
+                                                  SHIFTRIGHT(`t38`.`days`, 1)
                                                 ) & 6148914691236517205
                                               )
                                             ) & 3689348814741910323
@@ -2569,10 +2520,10 @@ FROM (
                                               SHIFTRIGHT(
                                                 (
                                                   (
-                                                    `t39`.`days` & 6148914691236517205
+                                                    `t38`.`days` & 6148914691236517205
                                                   ) + (
                                                     (
-                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                      SHIFTRIGHT(`t38`.`days`, 1)
                                                     ) & 6148914691236517205
                                                   )
                                                 ),
@@ -2588,10 +2539,10 @@ FROM (
                                               (
                                                 (
                                                   (
-                                                    `t39`.`days` & 6148914691236517205
+                                                    `t38`.`days` & 6148914691236517205
                                                   ) + (
                                                     (
-                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                      SHIFTRIGHT(`t38`.`days`, 1)
                                                     ) & 6148914691236517205
                                                   )
                                                 ) & 3689348814741910323
@@ -2600,10 +2551,10 @@ FROM (
                                                   SHIFTRIGHT(
                                                     (
                                                       (
-                                                        `t39`.`days` & 6148914691236517205
+                                                        `t38`.`days` & 6148914691236517205
                                                       ) + (
                                                         (
-                                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                                          SHIFTRIGHT(`t38`.`days`, 1)
                                                         ) & 6148914691236517205
                                                       )
                                                     ),
@@ -2626,10 +2577,10 @@ FROM (
                                               (
                                                 (
                                                   (
-                                                    `t39`.`days` & 6148914691236517205
+                                                    `t38`.`days` & 6148914691236517205
                                                   ) + (
                                                     (
-                                                      SHIFTRIGHT(`t39`.`days`, 1)
+                                                      SHIFTRIGHT(`t38`.`days`, 1)
                                                     ) & 6148914691236517205
                                                   )
                                                 ) & 3689348814741910323
@@ -2638,10 +2589,10 @@ FROM (
                                                   SHIFTRIGHT(
                                                     (
                                                       (
-                                                        `t39`.`days` & 6148914691236517205
+                                                        `t38`.`days` & 6148914691236517205
                                                       ) + (
                                                         (
-                                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                                          SHIFTRIGHT(`t38`.`days`, 1)
                                                         ) & 6148914691236517205
                                                       )
                                                     ),
@@ -2657,10 +2608,10 @@ FROM (
                                                   (
                                                     (
                                                       (
-                                                        `t39`.`days` & 6148914691236517205
+                                                        `t38`.`days` & 6148914691236517205
                                                       ) + (
                                                         (
-                                                          SHIFTRIGHT(`t39`.`days`, 1)
+                                                          SHIFTRIGHT(`t38`.`days`, 1)
                                                         ) & 6148914691236517205
                                                       )
                                                     ) & 3689348814741910323
@@ -2669,10 +2620,10 @@ FROM (
                                                       SHIFTRIGHT(
                                                         (
                                                           (
-                                                            `t39`.`days` & 6148914691236517205
+                                                            `t38`.`days` & 6148914691236517205
                                                           ) + (
                                                             (
-                                                              SHIFTRIGHT(`t39`.`days`, 1)
+                                                              SHIFTRIGHT(`t38`.`days`, 1)
                                                             ) & 6148914691236517205
                                                           )
                                                         ),
@@ -2704,277 +2655,249 @@ FROM (
                 ) AS `days_in_time`
               FROM (
                 SELECT
-                  `t38`.`account_id`,
-                  `t38`.`piece`,
-                  SUM(`t38`.`of_sessions`) AS `of_sessions`,
-                  SUM(`t38`.`of_session_seconds`) AS `of_session_seconds`,
-                  SUM(`t38`.`of_timed`) AS `of_timed`,
-                  BIT_OR(`t38`.`day_bit`) AS `days`,
-                  MAX(`t38`.`day`) AS `last_used`
+                  `t37`.`account_id`,
+                  `t37`.`piece`,
+                  SUM(`t37`.`of_sessions`) AS `of_sessions`,
+                  SUM(`t37`.`of_session_seconds`) AS `of_session_seconds`,
+                  SUM(`t37`.`of_timed`) AS `of_timed`,
+                  BIT_OR(`t37`.`day_bit`) AS `days`,
+                  MAX(`t37`.`day`) AS `last_used`
                 FROM (
                   SELECT
-                    `t37`.`account_id`,
-                    `t37`.`user_id`,
-                    `t37`.`occurred_at`,
-                    `t37`.`day`,
-                    `t37`.`began`,
-                    `t37`.`ended`,
-                    `t37`.`timed`,
-                    `t37`.`sessions`,
-                    `t37`.`session_seconds`,
-                    `t37`.`known_at`,
-                    `t37`.`mask` & 2 AS `mask`,
-                    `t37`.`day_bit`,
-                    `t37`.`piece`,
-                    `t37`.`sessions` AS `of_sessions`,
-                    `t37`.`session_seconds` AS `of_session_seconds`,
-                    `t37`.`timed` AS `of_timed`
+                    `t34`.`account_id`,
+                    `t34`.`user_id`,
+                    `t34`.`occurred_at`,
+                    `t34`.`day`,
+                    `t34`.`began`,
+                    `t34`.`ended`,
+                    `t34`.`timed`,
+                    `t34`.`sessions`,
+                    `t34`.`session_seconds`,
+                    `t34`.`known_at`,
+                    `t34`.`day_mask`,
+                    `t34`.`day_bit`,
+                    `t34`.`piece`,
+                    `t34`.`mask` & 2 AS `mask`,
+                    `t34`.`sessions` AS `of_sessions`,
+                    `t34`.`session_seconds` AS `of_session_seconds`,
+                    `t34`.`timed` AS `of_timed`
                   FROM (
                     SELECT
-                      `t36`.`account_id`,
-                      `t36`.`user_id`,
-                      `t36`.`occurred_at`,
-                      `t36`.`day`,
-                      `t36`.`began`,
-                      `t36`.`ended`,
-                      `t36`.`timed`,
-                      `t36`.`sessions`,
-                      `t36`.`session_seconds`,
-                      `t36`.`known_at`,
-                      `t36`.`mask`,
-                      `t36`.`day_bit`,
-                      `t36`.`piece`
+                      `t31`.`account_id`,
+                      `t31`.`user_id`,
+                      `t31`.`occurred_at`,
+                      `t31`.`day`,
+                      `t31`.`began`,
+                      `t31`.`ended`,
+                      `t31`.`timed`,
+                      `t31`.`sessions`,
+                      `t31`.`session_seconds`,
+                      `t31`.`known_at`,
+                      `t31`.`day_mask`,
+                      `t31`.`day_bit`,
+                      `t31`.`piece`,
+                      `t31`.`mask`
                     FROM (
                       SELECT
-                        `t29`.`account_id`,
-                        `t29`.`user_id`,
-                        `t29`.`occurred_at`,
-                        `t29`.`day`,
-                        `t29`.`known_day`,
-                        `t29`.`began`,
-                        `t29`.`ended`,
-                        `t29`.`timed`,
-                        `t29`.`sessions`,
-                        `t29`.`session_seconds`,
-                        `t29`.`known_at`,
-                        `t29`.`window_day`,
-                        SHIFTLEFT(
-                          (
-                            SHIFTRIGHT(`t29`.`mask`, CAST(`t29`.`unseen` * 5 AS INT))
-                          ),
-                          CAST(`t29`.`unseen` * 5 AS INT)
-                        ) AS `mask`,
-                        `t29`.`segment`,
-                        `t29`.`day_bit`,
-                        `t29`.`looks_until`,
-                        `t29`.`unseen`,
+                        `t26`.`account_id`,
+                        `t26`.`user_id`,
+                        `t26`.`occurred_at`,
+                        `t26`.`day`,
+                        `t26`.`known_day`,
+                        `t26`.`began`,
+                        `t26`.`ended`,
+                        `t26`.`timed`,
+                        `t26`.`sessions`,
+                        `t26`.`session_seconds`,
+                        `t26`.`known_at`,
+                        `t26`.`window_day`,
+                        `t26`.`day_mask`,
+                        `t26`.`segment`,
+                        `t26`.`day_bit`,
+                        `t26`.`looks_until`,
                         (
-                          `t29`.`segment` * 100
-                        ) + `t29`.`unseen` AS `piece`
+                          `t26`.`segment` * 100
+                        ) + IF(
+                          IF(
+                            `t26`.`known_day` > `t26`.`day`,
+                            CASE WHEN `t26`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                            0
+                          ) > `t26`.`looks_until`,
+                          IF(
+                            `t26`.`known_day` > `t26`.`day`,
+                            CASE WHEN `t26`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                            0
+                          ),
+                          0
+                        ) AS `piece`,
+                        `t26`.`day_mask` & IF(
+                          `t26`.`known_day` > `t26`.`day`,
+                          CASE WHEN `t26`.`known_day` < MAKE_DATE(2025, 6, 1) THEN -1 ELSE 0 END,
+                          -1
+                        ) AS `mask`
                       FROM (
                         SELECT
-                          `t26`.`account_id`,
-                          `t26`.`user_id`,
-                          `t26`.`occurred_at`,
-                          `t26`.`day`,
-                          `t26`.`known_day`,
-                          `t26`.`began`,
-                          `t26`.`ended`,
-                          `t26`.`timed`,
-                          `t26`.`sessions`,
-                          `t26`.`session_seconds`,
-                          `t26`.`known_at`,
-                          `t26`.`window_day`,
-                          `t26`.`mask`,
-                          `t26`.`segment`,
-                          `t26`.`day_bit`,
-                          `t26`.`looks_until`,
-                          IF(
-                            IF(
-                              `t26`.`known_day` > `t26`.`day`,
-                              CASE WHEN `t26`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
-                              0
-                            ) > `t26`.`looks_until`,
-                            IF(
-                              `t26`.`known_day` > `t26`.`day`,
-                              CASE WHEN `t26`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
-                              0
-                            ),
-                            0
-                          ) AS `unseen`
+                          `t23`.`account_id`,
+                          `t23`.`user_id`,
+                          `t23`.`occurred_at`,
+                          `t23`.`day`,
+                          `t23`.`known_day`,
+                          `t23`.`began`,
+                          `t23`.`ended`,
+                          `t23`.`timed`,
+                          `t23`.`sessions`,
+                          `t23`.`session_seconds`,
+                          `t23`.`known_at`,
+                          `t7`.`window_day`,
+                          `t7`.`day_mask`,
+                          `t7`.`segment`,
+                          `t7`.`day_bit`,
+                          `t7`.`looks_until`
                         FROM (
                           SELECT
-                            `t23`.`account_id`,
-                            `t23`.`user_id`,
-                            `t23`.`occurred_at`,
-                            `t23`.`day`,
-                            `t23`.`known_day`,
-                            `t23`.`began`,
-                            `t23`.`ended`,
-                            `t23`.`timed`,
-                            `t23`.`sessions`,
-                            `t23`.`session_seconds`,
-                            `t23`.`known_at`,
-                            `t7`.`window_day`,
-                            `t7`.`mask`,
-                            `t7`.`segment`,
-                            `t7`.`day_bit`,
-                            `t7`.`looks_until`
+                            `t21`.`account_id`,
+                            `t21`.`user_id`,
+                            `t21`.`occurred_at`,
+                            CAST(`t21`.`occurred_at` AS DATE) AS `day`,
+                            CAST(`t21`.`occurred_at` AS DATE) AS `known_day`,
+                            `t21`.`began`,
+                            `t21`.`ended`,
+                            `t21`.`timed`,
+                            `t21`.`sessions`,
+                            `t21`.`session_seconds`,
+                            `t21`.`occurred_at` AS `known_at`
                           FROM (
                             SELECT
-                              `t21`.`account_id`,
-                              `t21`.`user_id`,
-                              `t21`.`occurred_at`,
-                              CAST(`t21`.`occurred_at` AS DATE) AS `day`,
-                              CAST(`t21`.`occurred_at` AS DATE) AS `known_day`,
-                              `t21`.`began`,
-                              `t21`.`ended`,
-                              `t21`.`timed`,
-                              `t21`.`sessions`,
-                              `t21`.`session_seconds`,
-                              `t21`.`occurred_at` AS `known_at`
+                              `t20`.`account_id`,
+                              `t20`.`user_id`,
+                              `t20`.`occurred_at`,
+                              `t20`.`day`,
+                              `t20`.`known_day`,
+                              `t20`.`began`,
+                              `t20`.`ended`,
+                              `t20`.`timed`,
+                              `t20`.`sessions`,
+                              `t20`.`session_seconds`
                             FROM (
                               SELECT
-                                `t20`.`account_id`,
-                                `t20`.`user_id`,
-                                `t20`.`occurred_at`,
-                                `t20`.`day`,
-                                `t20`.`known_day`,
-                                `t20`.`began`,
-                                `t20`.`ended`,
-                                `t20`.`timed`,
-                                `t20`.`sessions`,
-                                `t20`.`session_seconds`
+                                `t17`.`account_id`,
+                                `t17`.`user_id`,
+                                `t17`.`occurred_at`,
+                                `t17`.`day`,
+                                `t17`.`known_day`,
+                                `t17`.`began`,
+                                `t17`.`ended`,
+                                `t17`.`timed`,
+                                `t17`.`busy_until`,
+                                IF(
+                                  (
+                                    `t17`.`busy_until` IS NULL
+                                  )
+                                  OR (
+                                    (
+                                      `t17`.`began` - `t17`.`busy_until`
+                                    ) >= 1800
+                                  ),
+                                  1.0,
+                                  0.0
+                                ) AS `sessions`,
+                                CAST(CASE
+                                  WHEN (
+                                    `t17`.`busy_until` IS NULL
+                                  )
+                                  OR (
+                                    (
+                                      `t17`.`began` - `t17`.`busy_until`
+                                    ) >= 1800
+                                  )
+                                  THEN `t17`.`ended` - `t17`.`began`
+                                  WHEN (
+                                    `t17`.`ended` - `t17`.`busy_until`
+                                  ) > 0
+                                  THEN `t17`.`ended` - `t17`.`busy_until`
+                                  ELSE 0
+                                END AS DOUBLE) AS `session_seconds`
                               FROM (
                                 SELECT
-                                  `t17`.`account_id`,
-                                  `t17`.`user_id`,
-                                  `t17`.`occurred_at`,
-                                  `t17`.`day`,
-                                  `t17`.`known_day`,
-                                  `t17`.`began`,
-                                  `t17`.`ended`,
-                                  `t17`.`timed`,
-                                  `t17`.`busy_until`,
-                                  IF(
-                                    (
-                                      `t17`.`busy_until` IS NULL
-                                    )
-                                    OR (
-                                      (
-                                        `t17`.`began` - `t17`.`busy_until`
-                                      ) >= 1800
-                                    ),
-                                    1.0,
-                                    0.0
-                                  ) AS `sessions`,
-                                  CAST(CASE
-                                    WHEN (
-                                      `t17`.`busy_until` IS NULL
-                                    )
-                                    OR (
-                                      (
-                                        `t17`.`began` - `t17`.`busy_until`
-                                      ) >= 1800
-                                    )
-                                    THEN `t17`.`ended` - `t17`.`began`
-                                    WHEN (
-                                      `t17`.`ended` - `t17`.`busy_until`
-                                    ) > 0
-                                    THEN `t17`.`ended` - `t17`.`busy_until`
-                                    ELSE 0
-                                  END AS DOUBLE) AS `session_seconds`
+                                  `t14`.`account_id`,
+                                  `t14`.`user_id`,
+                                  `t14`.`occurred_at`,
+                                  `t14`.`day`,
+                                  `t14`.`known_day`,
+                                  `t14`.`began`,
+                                  `t14`.`ended`,
+                                  `t14`.`timed`,
+                                  MAX(`t14`.`ended`) OVER (
+                                    PARTITION BY `t14`.`account_id`, `t14`.`user_id`
+                                    ORDER BY `t14`.`began` ASC NULLS LAST
+                                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                                  ) AS `busy_until`
                                 FROM (
                                   SELECT
-                                    `t14`.`account_id`,
-                                    `t14`.`user_id`,
-                                    `t14`.`occurred_at`,
-                                    `t14`.`day`,
-                                    `t14`.`known_day`,
-                                    `t14`.`began`,
-                                    `t14`.`ended`,
-                                    `t14`.`timed`,
-                                    MAX(`t14`.`ended`) OVER (
-                                      PARTITION BY `t14`.`account_id`, `t14`.`user_id`
-                                      ORDER BY `t14`.`began` ASC NULLS LAST
-                                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                                    ) AS `busy_until`
+                                    `t13`.`account_id`,
+                                    `t13`.`user_id`,
+                                    `t13`.`occurred_at`,
+                                    `t13`.`day`,
+                                    `t13`.`known_day`,
+                                    `t13`.`began`,
+                                    `t13`.`ended`,
+                                    `t13`.`timed`
                                   FROM (
                                     SELECT
-                                      `t13`.`account_id`,
-                                      `t13`.`user_id`,
-                                      `t13`.`occurred_at`,
-                                      `t13`.`day`,
-                                      `t13`.`known_day`,
-                                      `t13`.`began`,
-                                      `t13`.`ended`,
-                                      `t13`.`timed`
-                                    FROM (
-                                      SELECT
-                                        `t1`.`account_id`,
-                                        `t1`.`user_id`,
-                                        `t1`.`occurred_at`,
-                                        CAST(`t1`.`occurred_at` AS DATE) AS `day`,
-                                        CAST(`t1`.`known_at` AS DATE) AS `known_day`,
-                                        CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) AS `began`,
-                                        CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) + CASE
-                                          WHEN CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT) < 0
-                                          THEN 0
-                                          WHEN CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT) > 43200
-                                          THEN 43200
-                                          ELSE CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT)
-                                        END AS `ended`,
-                                        IF(
-                                          (
-                                            CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) % 86400
-                                          ) <> 0,
-                                          1.0,
-                                          0.0
-                                        ) AS `timed`
-                                      FROM `usage` AS `t1`
-                                      WHERE
-                                        `t1`.`user_id` IS NOT NULL
-                                    ) AS `t13`
-                                    LEFT SEMI JOIN `constants_1` AS `t8`
-                                      ON `t13`.`day` = `t8`.`day`
-                                  ) AS `t14`
-                                ) AS `t17`
-                              ) AS `t20`
-                            ) AS `t21`
-                          ) AS `t23`
-                          INNER JOIN `constants_2` AS `t7`
-                            ON `t23`.`day` = `t7`.`window_day`
-                        ) AS `t26`
-                      ) AS `t29`
-                      WHERE
-                        (
-                          SHIFTLEFT(
-                            (
-                              SHIFTRIGHT(`t29`.`mask`, CAST(`t29`.`unseen` * 5 AS INT))
-                            ),
-                            CAST(`t29`.`unseen` * 5 AS INT)
-                          )
-                        ) <> 0
-                    ) AS `t36`
-                  ) AS `t37`
+                                      `t1`.`account_id`,
+                                      `t1`.`user_id`,
+                                      `t1`.`occurred_at`,
+                                      CAST(`t1`.`occurred_at` AS DATE) AS `day`,
+                                      CAST(`t1`.`known_at` AS DATE) AS `known_day`,
+                                      CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) AS `began`,
+                                      CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) + CASE
+                                        WHEN CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT) < 0
+                                        THEN 0
+                                        WHEN CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT) > 43200
+                                        THEN 43200
+                                        ELSE CAST(ROUND(COALESCE(`t1`.`duration_s`, 0.0), 0) AS BIGINT)
+                                      END AS `ended`,
+                                      IF(
+                                        (
+                                          CAST(UNIX_TIMESTAMP(CAST(DATE_TRUNC('second', `t1`.`occurred_at`) AS TIMESTAMP)) AS BIGINT) % 86400
+                                        ) <> 0,
+                                        1.0,
+                                        0.0
+                                      ) AS `timed`
+                                    FROM `usage` AS `t1`
+                                    WHERE
+                                      `t1`.`user_id` IS NOT NULL
+                                  ) AS `t13`
+                                  LEFT SEMI JOIN `constants_1` AS `t8`
+                                    ON `t13`.`day` = `t8`.`day`
+                                ) AS `t14`
+                              ) AS `t17`
+                            ) AS `t20`
+                          ) AS `t21`
+                        ) AS `t23`
+                        INNER JOIN `constants_2` AS `t7`
+                          ON `t23`.`day` = `t7`.`window_day`
+                      ) AS `t26`
+                    ) AS `t31`
+                  ) AS `t34`
                   WHERE
                     (
-                      `t37`.`mask` & 2
+                      `t34`.`day_mask` & 2
                     ) <> 0
-                ) AS `t38`
+                ) AS `t37`
                 GROUP BY
                   1,
                   2
-              ) AS `t39`
-            ) AS `t41`
+              ) AS `t38`
+            ) AS `t40`
             INNER JOIN `constants_3` AS `t5`
-              ON `t41`.`piece` = `t5`.`piece`
-          ) AS `t42`
+              ON `t40`.`piece` = `t5`.`piece`
+          ) AS `t41`
           GROUP BY
             1,
             2
-        ) AS `t43`
-      ) AS `t44`
+        ) AS `t42`
+      ) AS `t43`
       UNION ALL
       SELECT
         *
@@ -2987,18 +2910,18 @@ FROM (
           `t33`.`timed`
         FROM (
           SELECT
-            `t31`.`account_id`,
-            `t31`.`user_id`,
-            `t31`.`occurred_at`,
-            `t31`.`day`,
-            `t31`.`known_day`,
-            `t31`.`began`,
-            `t31`.`ended`,
-            `t31`.`timed`,
-            `t31`.`as_of`,
-            `t31`.`age_days`,
-            `t31`.`sessions`,
-            `t31`.`session_seconds`
+            `t30`.`account_id`,
+            `t30`.`user_id`,
+            `t30`.`occurred_at`,
+            `t30`.`day`,
+            `t30`.`known_day`,
+            `t30`.`began`,
+            `t30`.`ended`,
+            `t30`.`timed`,
+            `t30`.`as_of`,
+            `t30`.`age_days`,
+            `t30`.`sessions`,
+            `t30`.`session_seconds`
           FROM (
             SELECT
               `t28`.`account_id`,
@@ -3092,30 +3015,30 @@ FROM (
                   AND `t19`.`known_day` < `t19`.`as_of`
               ) AS `t25`
             ) AS `t28`
-          ) AS `t31`
+          ) AS `t30`
         ) AS `t33`
         WHERE
           `t33`.`age_days` <= 28
-      ) AS `t35`
-    ) AS `t45`
-  ) AS `t46`
+      ) AS `t36`
+    ) AS `t44`
+  ) AS `t45`
   GROUP BY
     1,
     2
-) AS `t47`;
+) AS `t46`;
 
 -- days of use by week
 SELECT
-  `t21`.`account_id`,
-  `t21`.`as_of`,
-  SUM(CAST(`t21`.`days` > 0 AS BIGINT)) AS `active_weeks`,
-  SUM(`t21`.`days`) AS `week_days`,
-  SUM(`t21`.`days` * `t21`.`days`) AS `week_squares`
+  `t20`.`account_id`,
+  `t20`.`as_of`,
+  SUM(CAST(`t20`.`days` > 0 AS BIGINT)) AS `active_weeks`,
+  SUM(`t20`.`days`) AS `week_days`,
+  SUM(`t20`.`days` * `t20`.`days`) AS `week_squares`
 FROM (
   SELECT
-    `t20`.`account_id`,
-    `t20`.`as_of`,
-    `t20`.`week`,
+    `t19`.`account_id`,
+    `t19`.`as_of`,
+    `t19`.`week`,
     SUM(
       (
         (
@@ -3128,11 +3051,11 @@ FROM (
                       (
                         (
                           (
-                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                            `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                           ) + (
                             (
                               SHIFTRIGHT((
-                                `t20`.`days` & `t20`.`of_week`
+                                `t19`.`days` & `t19`.`of_week`
                               ), 1)
                             ) & 6148914691236517205
                           )
@@ -3142,11 +3065,11 @@ FROM (
                           SHIFTRIGHT(
                             (
                               (
-                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                               ) + (
                                 (
                                   SHIFTRIGHT((
-                                    `t20`.`days` & `t20`.`of_week`
+                                    `t19`.`days` & `t19`.`of_week`
                                   ), 1)
                                 ) & 6148914691236517205
                               )
@@ -3163,11 +3086,11 @@ FROM (
                           (
                             (
                               (
-                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                               ) + (
                                 (
                                   SHIFTRIGHT((
-                                    `t20`.`days` & `t20`.`of_week`
+                                    `t19`.`days` & `t19`.`of_week`
                                   ), 1)
                                 ) & 6148914691236517205
                               )
@@ -3177,11 +3100,11 @@ FROM (
                               SHIFTRIGHT(
                                 (
                                   (
-                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                    `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                   ) + (
                                     (
                                       SHIFTRIGHT((
-                                        `t20`.`days` & `t20`.`of_week`
+                                        `t19`.`days` & `t19`.`of_week`
                                       ), 1)
                                     ) & 6148914691236517205
                                   )
@@ -3205,11 +3128,11 @@ FROM (
                           (
                             (
                               (
-                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                               ) + (
                                 (
                                   SHIFTRIGHT((
-                                    `t20`.`days` & `t20`.`of_week`
+                                    `t19`.`days` & `t19`.`of_week`
                                   ), 1)
                                 ) & 6148914691236517205
                               )
@@ -3219,11 +3142,11 @@ FROM (
                               SHIFTRIGHT(
                                 (
                                   (
-                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                    `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                   ) + (
                                     (
                                       SHIFTRIGHT((
-                                        `t20`.`days` & `t20`.`of_week`
+                                        `t19`.`days` & `t19`.`of_week`
                                       ), 1)
                                     ) & 6148914691236517205
                                   )
@@ -3240,11 +3163,11 @@ FROM (
                               (
                                 (
                                   (
-                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                    `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                   ) + (
                                     (
                                       SHIFTRIGHT((
-                                        `t20`.`days` & `t20`.`of_week`
+                                        `t19`.`days` & `t19`.`of_week`
                                       ), 1)
                                     ) & 6148914691236517205
                                   )
@@ -3254,11 +3177,11 @@ FROM (
                                   SHIFTRIGHT(
                                     (
                                       (
-                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                        `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                       ) + (
                                         (
                                           SHIFTRIGHT((
-                                            `t20`.`days` & `t20`.`of_week`
+                                            `t19`.`days` & `t19`.`of_week`
                                           ), 1)
                                         ) & 6148914691236517205
                                       )
@@ -3289,11 +3212,11 @@ FROM (
                           (
                             (
                               (
-                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                               ) + (
                                 (
                                   SHIFTRIGHT((
-                                    `t20`.`days` & `t20`.`of_week`
+                                    `t19`.`days` & `t19`.`of_week`
                                   ), 1)
                                 ) & 6148914691236517205
                               )
@@ -3303,11 +3226,11 @@ FROM (
                               SHIFTRIGHT(
                                 (
                                   (
-                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                    `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                   ) + (
                                     (
                                       SHIFTRIGHT((
-                                        `t20`.`days` & `t20`.`of_week`
+                                        `t19`.`days` & `t19`.`of_week`
                                       ), 1)
                                     ) & 6148914691236517205
                                   )
@@ -3324,11 +3247,11 @@ FROM (
                               (
                                 (
                                   (
-                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                    `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                   ) + (
                                     (
                                       SHIFTRIGHT((
-                                        `t20`.`days` & `t20`.`of_week`
+                                        `t19`.`days` & `t19`.`of_week`
                                       ), 1)
                                     ) & 6148914691236517205
                                   )
@@ -3338,11 +3261,11 @@ FROM (
                                   SHIFTRIGHT(
                                     (
                                       (
-                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                        `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                       ) + (
                                         (
                                           SHIFTRIGHT((
-                                            `t20`.`days` & `t20`.`of_week`
+                                            `t19`.`days` & `t19`.`of_week`
                                           ), 1)
                                         ) & 6148914691236517205
                                       )
@@ -3366,11 +3289,11 @@ FROM (
                               (
                                 (
                                   (
-                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                    `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                   ) + (
                                     (
                                       SHIFTRIGHT((
-                                        `t20`.`days` & `t20`.`of_week`
+                                        `t19`.`days` & `t19`.`of_week`
                                       ), 1)
                                     ) & 6148914691236517205
                                   )
@@ -3380,11 +3303,11 @@ FROM (
                                   SHIFTRIGHT(
                                     (
                                       (
-                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                        `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                       ) + (
                                         (
                                           SHIFTRIGHT((
-                                            `t20`.`days` & `t20`.`of_week`
+                                            `t19`.`days` & `t19`.`of_week`
                                           ), 1)
                                         ) & 6148914691236517205
                                       )
@@ -3401,11 +3324,11 @@ FROM (
                                   (
                                     (
                                       (
-                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                        `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                       ) + (
                                         (
                                           SHIFTRIGHT((
-                                            `t20`.`days` & `t20`.`of_week`
+                                            `t19`.`days` & `t19`.`of_week`
                                           ), 1)
                                         ) & 6148914691236517205
                                       )
@@ -3415,11 +3338,11 @@ FROM (
                                       SHIFTRIGHT(
                                         (
                                           (
-                                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                            `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                           ) + (
                                             (
                                               SHIFTRIGHT((
-                                                `t20`.`days` & `t20`.`of_week`
+                                                `t19`.`days` & `t19`.`of_week`
                                               ), 1)
                                             ) & 6148914691236517205
                                           )
@@ -3457,11 +3380,11 @@ FROM (
                           (
                             (
                               (
-                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                               ) + (
                                 (
                                   SHIFTRIGHT((
-                                    `t20`.`days` & `t20`.`of_week`
+                                    `t19`.`days` & `t19`.`of_week`
                                   ), 1)
                                 ) & 6148914691236517205
                               )
@@ -3471,11 +3394,11 @@ FROM (
                               SHIFTRIGHT(
                                 (
                                   (
-                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                    `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                   ) + (
                                     (
                                       SHIFTRIGHT((
-                                        `t20`.`days` & `t20`.`of_week`
+                                        `t19`.`days` & `t19`.`of_week`
                                       ), 1)
                                     ) & 6148914691236517205
                                   )
@@ -3492,11 +3415,11 @@ FROM (
                               (
                                 (
                                   (
-                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                    `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                   ) + (
                                     (
                                       SHIFTRIGHT((
-                                        `t20`.`days` & `t20`.`of_week`
+                                        `t19`.`days` & `t19`.`of_week`
                                       ), 1)
                                     ) & 6148914691236517205
                                   )
@@ -3506,11 +3429,11 @@ FROM (
                                   SHIFTRIGHT(
                                     (
                                       (
-                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                        `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                       ) + (
                                         (
                                           SHIFTRIGHT((
-                                            `t20`.`days` & `t20`.`of_week`
+                                            `t19`.`days` & `t19`.`of_week`
                                           ), 1)
                                         ) & 6148914691236517205
                                       )
@@ -3534,11 +3457,11 @@ FROM (
                               (
                                 (
                                   (
-                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                    `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                   ) + (
                                     (
                                       SHIFTRIGHT((
-                                        `t20`.`days` & `t20`.`of_week`
+                                        `t19`.`days` & `t19`.`of_week`
                                       ), 1)
                                     ) & 6148914691236517205
                                   )
@@ -3548,11 +3471,11 @@ FROM (
                                   SHIFTRIGHT(
                                     (
                                       (
-                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                        `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                       ) + (
                                         (
                                           SHIFTRIGHT((
-                                            `t20`.`days` & `t20`.`of_week`
+                                            `t19`.`days` & `t19`.`of_week`
                                           ), 1)
                                         ) & 6148914691236517205
                                       )
@@ -3569,11 +3492,11 @@ FROM (
                                   (
                                     (
                                       (
-                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                        `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                       ) + (
                                         (
                                           SHIFTRIGHT((
-                                            `t20`.`days` & `t20`.`of_week`
+                                            `t19`.`days` & `t19`.`of_week`
                                           ), 1)
                                         ) & 6148914691236517205
                                       )
@@ -3583,11 +3506,11 @@ FROM (
                                       SHIFTRIGHT(
                                         (
                                           (
-                                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                            `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                           ) + (
                                             (
                                               SHIFTRIGHT((
-                                                `t20`.`days` & `t20`.`of_week`
+                                                `t19`.`days` & `t19`.`of_week`
                                               ), 1)
                                             ) & 6148914691236517205
                                           )
@@ -3618,11 +3541,11 @@ FROM (
                               (
                                 (
                                   (
-                                    `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                    `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                   ) + (
                                     (
                                       SHIFTRIGHT((
-                                        `t20`.`days` & `t20`.`of_week`
+                                        `t19`.`days` & `t19`.`of_week`
                                       ), 1)
                                     ) & 6148914691236517205
                                   )
@@ -3632,11 +3555,11 @@ FROM (
                                   SHIFTRIGHT(
                                     (
                                       (
-                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                        `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                       ) + (
                                         (
                                           SHIFTRIGHT((
-                                            `t20`.`days` & `t20`.`of_week`
+                                            `t19`.`days` & `t19`.`of_week`
                                           ), 1)
                                         ) & 6148914691236517205
                                       )
@@ -3653,11 +3576,11 @@ FROM (
                                   (
                                     (
                                       (
-                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                        `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                       ) + (
                                         (
                                           SHIFTRIGHT((
-                                            `t20`.`days` & `t20`.`of_week`
+                                            `t19`.`days` & `t19`.`of_week`
                                           ), 1)
                                         ) & 6148914691236517205
                                       )
@@ -3667,11 +3590,11 @@ FROM (
                                       SHIFTRIGHT(
                                         (
                                           (
-                                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                            `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                           ) + (
                                             (
                                               SHIFTRIGHT((
-                                                `t20`.`days` & `t20`.`of_week`
+                                                `t19`.`days` & `t19`.`of_week`
                                               ), 1)
                                             ) & 6148914691236517205
                                           )
@@ -3695,11 +3618,11 @@ FROM (
                                   (
                                     (
                                       (
-                                        `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                        `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                       ) + (
                                         (
                                           SHIFTRIGHT((
-                                            `t20`.`days` & `t20`.`of_week`
+                                            `t19`.`days` & `t19`.`of_week`
                                           ), 1)
                                         ) & 6148914691236517205
                                       )
@@ -3709,11 +3632,11 @@ FROM (
                                       SHIFTRIGHT(
                                         (
                                           (
-                                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                            `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                           ) + (
                                             (
                                               SHIFTRIGHT((
-                                                `t20`.`days` & `t20`.`of_week`
+                                                `t19`.`days` & `t19`.`of_week`
                                               ), 1)
                                             ) & 6148914691236517205
                                           )
@@ -3730,11 +3653,11 @@ FROM (
                                       (
                                         (
                                           (
-                                            `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                            `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                           ) + (
                                             (
                                               SHIFTRIGHT((
-                                                `t20`.`days` & `t20`.`of_week`
+                                                `t19`.`days` & `t19`.`of_week`
                                               ), 1)
                                             ) & 6148914691236517205
                                           )
@@ -3744,11 +3667,11 @@ FROM (
                                           SHIFTRIGHT(
                                             (
                                               (
-                                                `t20`.`days` & `t20`.`of_week` & 6148914691236517205
+                                                `t19`.`days` & `t19`.`of_week` & 6148914691236517205
                                               ) + (
                                                 (
                                                   SHIFTRIGHT((
-                                                    `t20`.`days` & `t20`.`of_week`
+                                                    `t19`.`days` & `t19`.`of_week`
                                                   ), 1)
                                                 ) & 6148914691236517205
                                               )
@@ -3780,196 +3703,169 @@ FROM (
     ) AS `days`
   FROM (
     SELECT
-      `t19`.`account_id`,
-      `t19`.`as_of`,
-      `t19`.`segment`,
-      `t19`.`days`,
+      `t18`.`account_id`,
+      `t18`.`as_of`,
+      `t18`.`segment`,
+      `t18`.`days`,
       `t4`.`week`,
       `t4`.`of_week`
     FROM (
       SELECT
-        `t17`.`account_id`,
-        `t17`.`as_of`,
-        `t17`.`segment`,
-        BIT_OR(`t17`.`days`) AS `days`
+        `t16`.`account_id`,
+        `t16`.`as_of`,
+        `t16`.`segment`,
+        BIT_OR(`t16`.`days`) AS `days`
       FROM (
         SELECT
-          `t16`.`account_id`,
-          `t16`.`piece`,
-          `t16`.`days`,
-          `t16`.`as_of`,
-          `t16`.`word`,
-          `t16`.`piece` - (
-            `t16`.`piece` % 100
+          `t15`.`account_id`,
+          `t15`.`piece`,
+          `t15`.`days`,
+          `t15`.`as_of`,
+          `t15`.`word`,
+          `t15`.`piece` - (
+            `t15`.`piece` % 100
           ) AS `segment`
         FROM (
           SELECT
-            `t15`.`account_id`,
-            `t15`.`piece`,
-            `t15`.`days`,
+            `t14`.`account_id`,
+            `t14`.`piece`,
+            `t14`.`days`,
             `t5`.`as_of`,
             `t5`.`word`
           FROM (
             SELECT
-              `t13`.`account_id`,
-              `t13`.`piece`,
-              BIT_OR(`t13`.`day_bit`) AS `days`
+              `t12`.`account_id`,
+              `t12`.`piece`,
+              BIT_OR(`t12`.`day_bit`) AS `days`
             FROM (
               SELECT
-                `t12`.`account_id`,
-                `t12`.`user_id`,
-                `t12`.`feature`,
-                `t12`.`occurred_at`,
-                `t12`.`quantity`,
-                `t12`.`duration_s`,
-                `t12`.`active_users`,
-                `t12`.`known_at`,
-                `t12`.`day`,
-                `t12`.`mask` & 8 AS `mask`,
-                `t12`.`day_bit`,
-                `t12`.`piece`
+                `t11`.`account_id`,
+                `t11`.`user_id`,
+                `t11`.`feature`,
+                `t11`.`occurred_at`,
+                `t11`.`quantity`,
+                `t11`.`duration_s`,
+                `t11`.`active_users`,
+                `t11`.`known_at`,
+                `t11`.`day`,
+                `t11`.`day_mask`,
+                `t11`.`day_bit`,
+                `t11`.`piece`,
+                `t11`.`mask` & 8 AS `mask`
               FROM (
                 SELECT
-                  `t11`.`account_id`,
-                  `t11`.`user_id`,
-                  `t11`.`feature`,
-                  `t11`.`occurred_at`,
-                  `t11`.`quantity`,
-                  `t11`.`duration_s`,
-                  `t11`.`active_users`,
-                  `t11`.`known_at`,
-                  `t11`.`day`,
-                  `t11`.`mask`,
-                  `t11`.`day_bit`,
-                  `t11`.`piece`
+                  `t10`.`account_id`,
+                  `t10`.`user_id`,
+                  `t10`.`feature`,
+                  `t10`.`occurred_at`,
+                  `t10`.`quantity`,
+                  `t10`.`duration_s`,
+                  `t10`.`active_users`,
+                  `t10`.`known_at`,
+                  `t10`.`day`,
+                  `t10`.`day_mask`,
+                  `t10`.`day_bit`,
+                  `t10`.`piece`,
+                  `t10`.`mask`
                 FROM (
                   SELECT
-                    `t10`.`account_id`,
-                    `t10`.`user_id`,
-                    `t10`.`feature`,
-                    `t10`.`occurred_at`,
-                    `t10`.`quantity`,
-                    `t10`.`duration_s`,
-                    `t10`.`active_users`,
-                    `t10`.`known_at`,
-                    `t10`.`day`,
-                    `t10`.`known_day`,
-                    `t10`.`window_day`,
-                    SHIFTLEFT(
-                      (
-                        SHIFTRIGHT(`t10`.`mask`, CAST(`t10`.`unseen` * 5 AS INT))
-                      ),
-                      CAST(`t10`.`unseen` * 5 AS INT)
-                    ) AS `mask`,
-                    `t10`.`segment`,
-                    `t10`.`day_bit`,
-                    `t10`.`looks_until`,
-                    `t10`.`unseen`,
+                    `t9`.`account_id`,
+                    `t9`.`user_id`,
+                    `t9`.`feature`,
+                    `t9`.`occurred_at`,
+                    `t9`.`quantity`,
+                    `t9`.`duration_s`,
+                    `t9`.`active_users`,
+                    `t9`.`known_at`,
+                    `t9`.`day`,
+                    `t9`.`known_day`,
+                    `t9`.`window_day`,
+                    `t9`.`day_mask`,
+                    `t9`.`segment`,
+                    `t9`.`day_bit`,
+                    `t9`.`looks_until`,
                     (
-                      `t10`.`segment` * 100
-                    ) + `t10`.`unseen` AS `piece`
+                      `t9`.`segment` * 100
+                    ) + IF(
+                      IF(
+                        `t9`.`known_day` > `t9`.`day`,
+                        CASE WHEN `t9`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                        0
+                      ) > `t9`.`looks_until`,
+                      IF(
+                        `t9`.`known_day` > `t9`.`day`,
+                        CASE WHEN `t9`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
+                        0
+                      ),
+                      0
+                    ) AS `piece`,
+                    `t9`.`day_mask` & IF(
+                      `t9`.`known_day` > `t9`.`day`,
+                      CASE WHEN `t9`.`known_day` < MAKE_DATE(2025, 6, 1) THEN -1 ELSE 0 END,
+                      -1
+                    ) AS `mask`
                   FROM (
                     SELECT
-                      `t9`.`account_id`,
-                      `t9`.`user_id`,
-                      `t9`.`feature`,
-                      `t9`.`occurred_at`,
-                      `t9`.`quantity`,
-                      `t9`.`duration_s`,
-                      `t9`.`active_users`,
-                      `t9`.`known_at`,
-                      `t9`.`day`,
-                      `t9`.`known_day`,
-                      `t9`.`window_day`,
-                      `t9`.`mask`,
-                      `t9`.`segment`,
-                      `t9`.`day_bit`,
-                      `t9`.`looks_until`,
-                      IF(
-                        IF(
-                          `t9`.`known_day` > `t9`.`day`,
-                          CASE WHEN `t9`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
-                          0
-                        ) > `t9`.`looks_until`,
-                        IF(
-                          `t9`.`known_day` > `t9`.`day`,
-                          CASE WHEN `t9`.`known_day` < MAKE_DATE(2025, 6, 1) THEN 0 ELSE 1 END,
-                          0
-                        ),
-                        0
-                      ) AS `unseen`
+                      `t8`.`account_id`,
+                      `t8`.`user_id`,
+                      `t8`.`feature`,
+                      `t8`.`occurred_at`,
+                      `t8`.`quantity`,
+                      `t8`.`duration_s`,
+                      `t8`.`active_users`,
+                      `t8`.`known_at`,
+                      `t8`.`day`,
+                      `t8`.`known_day`,
+                      `t6`.`window_day`,
+                      `t6`.`day_mask`,
+                      `t6`.`segment`,
+                      `t6`.`day_bit`,
+                      `t6`.`looks_until`
                     FROM (
                       SELECT
-                        `t8`.`account_id`,
-                        `t8`.`user_id`,
-                        `t8`.`feature`,
-                        `t8`.`occurred_at`,
-                        `t8`.`quantity`,
-                        `t8`.`duration_s`,
-                        `t8`.`active_users`,
-                        `t8`.`known_at`,
-                        `t8`.`day`,
-                        `t8`.`known_day`,
-                        `t6`.`window_day`,
-                        `t6`.`mask`,
-                        `t6`.`segment`,
-                        `t6`.`day_bit`,
-                        `t6`.`looks_until`
-                      FROM (
-                        SELECT
-                          `t2`.`account_id`,
-                          `t2`.`user_id`,
-                          `t2`.`feature`,
-                          `t2`.`occurred_at`,
-                          `t2`.`quantity`,
-                          `t2`.`duration_s`,
-                          `t2`.`active_users`,
-                          `t2`.`known_at`,
-                          CAST(`t2`.`occurred_at` AS DATE) AS `day`,
-                          CAST(`t2`.`known_at` AS DATE) AS `known_day`
-                        FROM `usage` AS `t2`
-                      ) AS `t8`
-                      INNER JOIN `constants_0` AS `t6`
-                        ON `t8`.`day` = `t6`.`window_day`
-                    ) AS `t9`
-                  ) AS `t10`
-                  WHERE
-                    (
-                      SHIFTLEFT(
-                        (
-                          SHIFTRIGHT(`t10`.`mask`, CAST(`t10`.`unseen` * 5 AS INT))
-                        ),
-                        CAST(`t10`.`unseen` * 5 AS INT)
-                      )
-                    ) <> 0
-                ) AS `t11`
-              ) AS `t12`
+                        `t2`.`account_id`,
+                        `t2`.`user_id`,
+                        `t2`.`feature`,
+                        `t2`.`occurred_at`,
+                        `t2`.`quantity`,
+                        `t2`.`duration_s`,
+                        `t2`.`active_users`,
+                        `t2`.`known_at`,
+                        CAST(`t2`.`occurred_at` AS DATE) AS `day`,
+                        CAST(`t2`.`known_at` AS DATE) AS `known_day`
+                      FROM `usage` AS `t2`
+                    ) AS `t8`
+                    INNER JOIN `constants_0` AS `t6`
+                      ON `t8`.`day` = `t6`.`window_day`
+                  ) AS `t9`
+                ) AS `t10`
+              ) AS `t11`
               WHERE
                 (
-                  `t12`.`mask` & 8
+                  `t11`.`day_mask` & 8
                 ) <> 0
-            ) AS `t13`
+            ) AS `t12`
             GROUP BY
               1,
               2
-          ) AS `t15`
+          ) AS `t14`
           INNER JOIN `constants_1` AS `t5`
-            ON `t15`.`piece` = `t5`.`piece`
-        ) AS `t16`
-      ) AS `t17`
+            ON `t14`.`piece` = `t5`.`piece`
+        ) AS `t15`
+      ) AS `t16`
       GROUP BY
         1,
         2,
         3
-    ) AS `t19`
+    ) AS `t18`
     INNER JOIN `constants_2` AS `t4`
-      ON `t19`.`segment` = `t4`.`segment` AND `t19`.`as_of` = `t4`.`as_of`
-  ) AS `t20`
+      ON `t18`.`segment` = `t4`.`segment` AND `t18`.`as_of` = `t4`.`as_of`
+  ) AS `t19`
   GROUP BY
     1,
     2,
     3
-) AS `t21`
+) AS `t20`
 GROUP BY
   1,
   2;

@@ -170,49 +170,19 @@ FROM (
       SELECT
         "t11"."account_id",
         "t11"."user_id",
-        BITORAGG("t11"."mask") AS "mask"
+        BITAND("t11"."mask", 2) AS "mask"
       FROM (
         SELECT
           "t10"."account_id",
           "t10"."user_id",
-          "t10"."feature",
-          "t10"."occurred_at",
-          "t10"."quantity",
-          "t10"."duration_s",
-          "t10"."active_users",
-          "t10"."known_at",
-          "t10"."day",
-          BITAND("t10"."mask", 2) AS "mask",
-          "t10"."day_bit",
-          "t10"."piece"
+          BITORAGG("t10"."mask") AS "mask"
         FROM (
           SELECT
-            "t9".*
-            EXCLUDE ("known_day", "looks_until", "segment", "unseen", "window_day")
+            *
           FROM (
             SELECT
-              "t8"."account_id",
-              "t8"."user_id",
-              "t8"."feature",
-              "t8"."occurred_at",
-              "t8"."quantity",
-              "t8"."duration_s",
-              "t8"."active_users",
-              "t8"."known_at",
-              "t8"."day",
-              "t8"."known_day",
-              "t8"."window_day",
-              BITSHIFTLEFT(
-                BITSHIFTRIGHT("t8"."mask", CAST("t8"."unseen" * 5 AS INT)),
-                CAST("t8"."unseen" * 5 AS INT)
-              ) AS "mask",
-              "t8"."segment",
-              "t8"."day_bit",
-              "t8"."looks_until",
-              "t8"."unseen",
-              (
-                "t8"."segment" * 100
-              ) + "t8"."unseen" AS "piece"
+              "t8".*
+              EXCLUDE ("known_day", "looks_until", "segment", "window_day")
             FROM (
               SELECT
                 "t7"."account_id",
@@ -226,11 +196,13 @@ FROM (
                 "t7"."day",
                 "t7"."known_day",
                 "t7"."window_day",
-                "t7"."mask",
+                "t7"."day_mask",
                 "t7"."segment",
                 "t7"."day_bit",
                 "t7"."looks_until",
-                IFF(
+                (
+                  "t7"."segment" * 100
+                ) + IFF(
                   IFF(
                     "t7"."known_day" > "t7"."day",
                     CASE WHEN "t7"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
@@ -242,7 +214,15 @@ FROM (
                     0
                   ),
                   0
-                ) AS "unseen"
+                ) AS "piece",
+                BITAND(
+                  "t7"."day_mask",
+                  IFF(
+                    "t7"."known_day" > "t7"."day",
+                    CASE WHEN "t7"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN -1 ELSE 0 END,
+                    -1
+                  )
+                ) AS "mask"
               FROM (
                 SELECT
                   "t6"."account_id",
@@ -256,7 +236,7 @@ FROM (
                   "t6"."day",
                   "t6"."known_day",
                   "t4"."window_day",
-                  "t4"."mask",
+                  "t4"."day_mask",
                   "t4"."segment",
                   "t4"."day_bit",
                   "t4"."looks_until"
@@ -278,23 +258,16 @@ FROM (
                   ON "t6"."day" = "t4"."window_day"
               ) AS "t7"
             ) AS "t8"
-            WHERE
-              (
-                BITSHIFTLEFT(
-                  BITSHIFTRIGHT("t8"."mask", CAST("t8"."unseen" * 5 AS INT)),
-                  CAST("t8"."unseen" * 5 AS INT)
-                )
-              ) <> 0
           ) AS "t9"
+          WHERE
+            (
+              BITAND("t9"."day_mask", 2)
+            ) <> 0 AND "t9"."user_id" IS NOT NULL
         ) AS "t10"
-        WHERE
-          (
-            BITAND("t10"."mask", 2)
-          ) <> 0 AND "t10"."user_id" IS NOT NULL
+        GROUP BY
+          1,
+          2
       ) AS "t11"
-      GROUP BY
-        1,
-        2
     ) AS "t13"
     CROSS JOIN "constants_1" AS "t3"
   ) AS "t14"
@@ -308,195 +281,191 @@ GROUP BY
   2;
 
 -- sums and distinct days in a window
-WITH "t12" AS (
+WITH "t11" AS (
   SELECT
-    "t11"."account_id",
-    "t11"."piece",
-    SUM("t11"."of_actions") AS "of_actions",
-    BITORAGG("t11"."day_bit") AS "days",
-    MAX("t11"."day") AS "last_used"
+    "t10"."account_id",
+    "t10"."piece",
+    SUM("t10"."of_actions") AS "of_actions",
+    BITORAGG("t10"."day_bit") AS "days",
+    MAX("t10"."day") AS "last_used"
   FROM (
     SELECT
-      "t10"."account_id",
-      "t10"."user_id",
-      "t10"."feature",
-      "t10"."occurred_at",
-      "t10"."quantity",
-      "t10"."duration_s",
-      "t10"."active_users",
-      "t10"."known_at",
-      "t10"."day",
-      BITAND("t10"."mask", 2) AS "mask",
-      "t10"."day_bit",
-      "t10"."piece",
-      "t10"."quantity" AS "of_actions"
+      "t9"."account_id",
+      "t9"."user_id",
+      "t9"."feature",
+      "t9"."occurred_at",
+      "t9"."quantity",
+      "t9"."duration_s",
+      "t9"."active_users",
+      "t9"."known_at",
+      "t9"."day",
+      "t9"."day_mask",
+      "t9"."day_bit",
+      "t9"."piece",
+      BITAND("t9"."mask", 2) AS "mask",
+      "t9"."quantity" AS "of_actions"
     FROM (
       SELECT
-        "t9".*
-        EXCLUDE ("known_day", "looks_until", "segment", "unseen", "window_day")
+        "t8".*
+        EXCLUDE ("known_day", "looks_until", "segment", "window_day")
       FROM (
         SELECT
-          "t8"."account_id",
-          "t8"."user_id",
-          "t8"."feature",
-          "t8"."occurred_at",
-          "t8"."quantity",
-          "t8"."duration_s",
-          "t8"."active_users",
-          "t8"."known_at",
-          "t8"."day",
-          "t8"."known_day",
-          "t8"."window_day",
-          BITSHIFTLEFT(
-            BITSHIFTRIGHT("t8"."mask", CAST("t8"."unseen" * 5 AS INT)),
-            CAST("t8"."unseen" * 5 AS INT)
-          ) AS "mask",
-          "t8"."segment",
-          "t8"."day_bit",
-          "t8"."looks_until",
-          "t8"."unseen",
+          "t7"."account_id",
+          "t7"."user_id",
+          "t7"."feature",
+          "t7"."occurred_at",
+          "t7"."quantity",
+          "t7"."duration_s",
+          "t7"."active_users",
+          "t7"."known_at",
+          "t7"."day",
+          "t7"."known_day",
+          "t7"."window_day",
+          "t7"."day_mask",
+          "t7"."segment",
+          "t7"."day_bit",
+          "t7"."looks_until",
           (
-            "t8"."segment" * 100
-          ) + "t8"."unseen" AS "piece"
+            "t7"."segment" * 100
+          ) + IFF(
+            IFF(
+              "t7"."known_day" > "t7"."day",
+              CASE WHEN "t7"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
+              0
+            ) > "t7"."looks_until",
+            IFF(
+              "t7"."known_day" > "t7"."day",
+              CASE WHEN "t7"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
+              0
+            ),
+            0
+          ) AS "piece",
+          BITAND(
+            "t7"."day_mask",
+            IFF(
+              "t7"."known_day" > "t7"."day",
+              CASE WHEN "t7"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN -1 ELSE 0 END,
+              -1
+            )
+          ) AS "mask"
         FROM (
           SELECT
-            "t7"."account_id",
-            "t7"."user_id",
-            "t7"."feature",
-            "t7"."occurred_at",
-            "t7"."quantity",
-            "t7"."duration_s",
-            "t7"."active_users",
-            "t7"."known_at",
-            "t7"."day",
-            "t7"."known_day",
-            "t7"."window_day",
-            "t7"."mask",
-            "t7"."segment",
-            "t7"."day_bit",
-            "t7"."looks_until",
-            IFF(
-              IFF(
-                "t7"."known_day" > "t7"."day",
-                CASE WHEN "t7"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
-                0
-              ) > "t7"."looks_until",
-              IFF(
-                "t7"."known_day" > "t7"."day",
-                CASE WHEN "t7"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
-                0
-              ),
-              0
-            ) AS "unseen"
+            "t6"."account_id",
+            "t6"."user_id",
+            "t6"."feature",
+            "t6"."occurred_at",
+            "t6"."quantity",
+            "t6"."duration_s",
+            "t6"."active_users",
+            "t6"."known_at",
+            "t6"."day",
+            "t6"."known_day",
+            "t4"."window_day",
+            "t4"."day_mask",
+            "t4"."segment",
+            "t4"."day_bit",
+            "t4"."looks_until"
           FROM (
             SELECT
-              "t6"."account_id",
-              "t6"."user_id",
-              "t6"."feature",
-              "t6"."occurred_at",
-              "t6"."quantity",
-              "t6"."duration_s",
-              "t6"."active_users",
-              "t6"."known_at",
-              "t6"."day",
-              "t6"."known_day",
-              "t4"."window_day",
-              "t4"."mask",
-              "t4"."segment",
-              "t4"."day_bit",
-              "t4"."looks_until"
-            FROM (
-              SELECT
-                "t1"."account_id",
-                "t1"."user_id",
-                "t1"."feature",
-                "t1"."occurred_at",
-                "t1"."quantity",
-                "t1"."duration_s",
-                "t1"."active_users",
-                "t1"."known_at",
-                TO_DATE("t1"."occurred_at") AS "day",
-                TO_DATE("t1"."known_at") AS "known_day"
-              FROM "usage" AS "t1"
-            ) AS "t6"
-            INNER JOIN "constants_0" AS "t4"
-              ON "t6"."day" = "t4"."window_day"
-          ) AS "t7"
-        ) AS "t8"
-        WHERE
-          (
-            BITSHIFTLEFT(
-              BITSHIFTRIGHT("t8"."mask", CAST("t8"."unseen" * 5 AS INT)),
-              CAST("t8"."unseen" * 5 AS INT)
-            )
-          ) <> 0
-      ) AS "t9"
-    ) AS "t10"
+              "t1"."account_id",
+              "t1"."user_id",
+              "t1"."feature",
+              "t1"."occurred_at",
+              "t1"."quantity",
+              "t1"."duration_s",
+              "t1"."active_users",
+              "t1"."known_at",
+              TO_DATE("t1"."occurred_at") AS "day",
+              TO_DATE("t1"."known_at") AS "known_day"
+            FROM "usage" AS "t1"
+          ) AS "t6"
+          INNER JOIN "constants_0" AS "t4"
+            ON "t6"."day" = "t4"."window_day"
+        ) AS "t7"
+      ) AS "t8"
+    ) AS "t9"
     WHERE
       (
-        BITAND("t10"."mask", 2)
+        BITAND("t9"."day_mask", 2)
       ) <> 0
-  ) AS "t11"
+  ) AS "t10"
   GROUP BY
     1,
     2
+), "t14" AS (
+  SELECT
+    "t12"."account_id",
+    "t12"."piece",
+    "t12"."of_actions",
+    "t12"."days",
+    "t12"."last_used",
+    "t12"."piece" - (
+      "t12"."piece" % 100
+    ) AS "segment"
+  FROM "t11" AS "t12"
+  WHERE
+    NOT (
+      (
+        "t12"."piece" % 100
+      ) = 0
+    )
 )
 SELECT
-  "t32".*
+  "t35".*
   EXCLUDE ("late_28d")
 FROM (
   SELECT
-    "t31"."account_id",
-    "t31"."as_of",
-    "t31"."actions_28d",
-    "t31"."active_days_28d" + COALESCE("t31"."late_28d", 0) AS "active_days_28d",
-    "t31"."last_used",
-    "t31"."late_28d"
+    "t34"."account_id",
+    "t34"."as_of",
+    "t34"."actions_28d",
+    "t34"."active_days_28d" + COALESCE("t34"."late_28d", 0) AS "active_days_28d",
+    "t34"."last_used",
+    "t34"."late_28d"
   FROM (
     SELECT
-      "t30".*
+      "t33".*
       EXCLUDE ("account_id_0_", "as_of_0_")
     FROM (
       SELECT
-        "t27"."account_id",
-        "t27"."as_of",
-        "t27"."actions_28d",
-        "t27"."active_days_28d",
-        "t27"."last_used",
-        "t29"."account_id" AS "account_id_0_",
-        "t29"."as_of" AS "as_of_0_",
-        "t29"."late_28d"
+        "t30"."account_id",
+        "t30"."as_of",
+        "t30"."actions_28d",
+        "t30"."active_days_28d",
+        "t30"."last_used",
+        "t32"."account_id" AS "account_id_0_",
+        "t32"."as_of" AS "as_of_0_",
+        "t32"."late_28d"
       FROM (
         SELECT
-          "t25"."account_id",
-          "t25"."as_of",
+          "t27"."account_id",
+          "t27"."as_of",
           SUM(IFF((
-            BITAND("t25"."word", 2)
-          ) <> 0, "t25"."of_actions", NULL)) AS "actions_28d",
+            BITAND("t27"."word", 2)
+          ) <> 0, "t27"."of_actions", NULL)) AS "actions_28d",
           SUM(IFF((
-            BITAND("t25"."word", 2)
-          ) <> 0, "t25"."days_in_time", NULL)) AS "active_days_28d",
-          MAX("t25"."last_used") AS "last_used"
+            BITAND("t27"."word", 2)
+          ) <> 0, "t27"."days_in_time", NULL)) AS "active_days_28d",
+          MAX("t27"."last_used") AS "last_used"
         FROM (
           SELECT
-            "t23"."account_id",
-            "t23"."piece",
-            "t23"."of_actions",
-            "t23"."days",
-            "t23"."last_used",
-            "t23"."days_in_time",
+            "t25"."account_id",
+            "t25"."piece",
+            "t25"."of_actions",
+            "t25"."days",
+            "t25"."last_used",
+            "t25"."days_in_time",
             "t3"."as_of",
             "t3"."word"
           FROM (
             SELECT
-              "t13"."account_id",
-              "t13"."piece",
-              "t13"."of_actions",
-              "t13"."days",
-              "t13"."last_used",
+              "t12"."account_id",
+              "t12"."piece",
+              "t12"."of_actions",
+              "t12"."days",
+              "t12"."last_used",
               IFF(
                 (
-                  "t13"."piece" % 100
+                  "t12"."piece" % 100
                 ) = 0,
                 (
                   BITAND(
@@ -509,9 +478,9 @@ FROM (
                                 (
                                   BITAND(
                                     (
-                                      BITAND("t13"."days", 6148914691236517205)
+                                      BITAND("t12"."days", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                     ),
                                     3689348814741910323
                                   )
@@ -519,9 +488,9 @@ FROM (
                                   BITAND(
                                     BITSHIFTRIGHT(
                                       (
-                                        BITAND("t13"."days", 6148914691236517205)
+                                        BITAND("t12"."days", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                       ),
                                       2
                                     ),
@@ -536,9 +505,9 @@ FROM (
                                   (
                                     BITAND(
                                       (
-                                        BITAND("t13"."days", 6148914691236517205)
+                                        BITAND("t12"."days", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                       ),
                                       3689348814741910323
                                     )
@@ -546,9 +515,9 @@ FROM (
                                     BITAND(
                                       BITSHIFTRIGHT(
                                         (
-                                          BITAND("t13"."days", 6148914691236517205)
+                                          BITAND("t12"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                         ),
                                         2
                                       ),
@@ -570,9 +539,9 @@ FROM (
                                   (
                                     BITAND(
                                       (
-                                        BITAND("t13"."days", 6148914691236517205)
+                                        BITAND("t12"."days", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                       ),
                                       3689348814741910323
                                     )
@@ -580,9 +549,9 @@ FROM (
                                     BITAND(
                                       BITSHIFTRIGHT(
                                         (
-                                          BITAND("t13"."days", 6148914691236517205)
+                                          BITAND("t12"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                         ),
                                         2
                                       ),
@@ -597,9 +566,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t13"."days", 6148914691236517205)
+                                          BITAND("t12"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -607,9 +576,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t13"."days", 6148914691236517205)
+                                            BITAND("t12"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -638,9 +607,9 @@ FROM (
                                   (
                                     BITAND(
                                       (
-                                        BITAND("t13"."days", 6148914691236517205)
+                                        BITAND("t12"."days", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                       ),
                                       3689348814741910323
                                     )
@@ -648,9 +617,9 @@ FROM (
                                     BITAND(
                                       BITSHIFTRIGHT(
                                         (
-                                          BITAND("t13"."days", 6148914691236517205)
+                                          BITAND("t12"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                         ),
                                         2
                                       ),
@@ -665,9 +634,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t13"."days", 6148914691236517205)
+                                          BITAND("t12"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -675,9 +644,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t13"."days", 6148914691236517205)
+                                            BITAND("t12"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -699,9 +668,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t13"."days", 6148914691236517205)
+                                          BITAND("t12"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -709,9 +678,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t13"."days", 6148914691236517205)
+                                            BITAND("t12"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -726,9 +695,9 @@ FROM (
                                       (
                                         BITAND(
                                           (
-                                            BITAND("t13"."days", 6148914691236517205)
+                                            BITAND("t12"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                           ),
                                           3689348814741910323
                                         )
@@ -736,9 +705,9 @@ FROM (
                                         BITAND(
                                           BITSHIFTRIGHT(
                                             (
-                                              BITAND("t13"."days", 6148914691236517205)
+                                              BITAND("t12"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                             ),
                                             2
                                           ),
@@ -774,9 +743,9 @@ FROM (
                                   (
                                     BITAND(
                                       (
-                                        BITAND("t13"."days", 6148914691236517205)
+                                        BITAND("t12"."days", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                       ),
                                       3689348814741910323
                                     )
@@ -784,9 +753,9 @@ FROM (
                                     BITAND(
                                       BITSHIFTRIGHT(
                                         (
-                                          BITAND("t13"."days", 6148914691236517205)
+                                          BITAND("t12"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                         ),
                                         2
                                       ),
@@ -801,9 +770,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t13"."days", 6148914691236517205)
+                                          BITAND("t12"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -811,9 +780,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t13"."days", 6148914691236517205)
+                                            BITAND("t12"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -835,9 +804,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t13"."days", 6148914691236517205)
+                                          BITAND("t12"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -845,9 +814,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t13"."days", 6148914691236517205)
+                                            BITAND("t12"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -862,9 +831,9 @@ FROM (
                                       (
                                         BITAND(
                                           (
-                                            BITAND("t13"."days", 6148914691236517205)
+                                            BITAND("t12"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                           ),
                                           3689348814741910323
                                         )
@@ -872,9 +841,9 @@ FROM (
                                         BITAND(
                                           BITSHIFTRIGHT(
                                             (
-                                              BITAND("t13"."days", 6148914691236517205)
+                                              BITAND("t12"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                             ),
                                             2
                                           ),
@@ -903,9 +872,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t13"."days", 6148914691236517205)
+                                          BITAND("t12"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -913,9 +882,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t13"."days", 6148914691236517205)
+                                            BITAND("t12"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -930,9 +899,9 @@ FROM (
                                       (
                                         BITAND(
                                           (
-                                            BITAND("t13"."days", 6148914691236517205)
+                                            BITAND("t12"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                           ),
                                           3689348814741910323
                                         )
@@ -940,9 +909,9 @@ FROM (
                                         BITAND(
                                           BITSHIFTRIGHT(
                                             (
-                                              BITAND("t13"."days", 6148914691236517205)
+                                              BITAND("t12"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                             ),
                                             2
                                           ),
@@ -964,9 +933,9 @@ FROM (
                                       (
                                         BITAND(
                                           (
-                                            BITAND("t13"."days", 6148914691236517205)
+                                            BITAND("t12"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                           ),
                                           3689348814741910323
                                         )
@@ -974,9 +943,9 @@ FROM (
                                         BITAND(
                                           BITSHIFTRIGHT(
                                             (
-                                              BITAND("t13"."days", 6148914691236517205)
+                                              BITAND("t12"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                             ),
                                             2
                                           ),
@@ -991,9 +960,9 @@ FROM (
                                         (
                                           BITAND(
                                             (
-                                              BITAND("t13"."days", 6148914691236517205)
+                                              BITAND("t12"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                             ),
                                             3689348814741910323
                                           )
@@ -1001,9 +970,9 @@ FROM (
                                           BITAND(
                                             BITSHIFTRIGHT(
                                               (
-                                                BITAND("t13"."days", 6148914691236517205)
+                                                BITAND("t12"."days", 6148914691236517205)
                                               ) + (
-                                                BITAND(BITSHIFTRIGHT("t13"."days", 1), 6148914691236517205)
+                                                BITAND(BITSHIFTRIGHT("t12"."days", 1), 6148914691236517205)
                                               ),
                                               2
                                             ),
@@ -1032,19 +1001,19 @@ FROM (
                 ),
                 0
               ) AS "days_in_time"
-            FROM "t12" AS "t13"
-          ) AS "t23"
+            FROM "t11" AS "t12"
+          ) AS "t25"
           INNER JOIN "constants_1" AS "t3"
-            ON "t23"."piece" = "t3"."piece"
-        ) AS "t25"
+            ON "t25"."piece" = "t3"."piece"
+        ) AS "t27"
         GROUP BY
           1,
           2
-      ) AS "t27"
+      ) AS "t30"
       LEFT OUTER JOIN (
         SELECT
-          "t24"."account_id",
-          "t24"."as_of",
+          "t28"."account_id",
+          "t28"."as_of",
           SUM(
             (
               BITAND(
@@ -1057,9 +1026,9 @@ FROM (
                             (
                               BITAND(
                                 (
-                                  BITAND("t24"."28d", 6148914691236517205)
+                                  BITAND("t28"."28d", 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                 ),
                                 3689348814741910323
                               )
@@ -1067,9 +1036,9 @@ FROM (
                               BITAND(
                                 BITSHIFTRIGHT(
                                   (
-                                    BITAND("t24"."28d", 6148914691236517205)
+                                    BITAND("t28"."28d", 6148914691236517205)
                                   ) + (
-                                    BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                    BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                   ),
                                   2
                                 ),
@@ -1084,9 +1053,9 @@ FROM (
                               (
                                 BITAND(
                                   (
-                                    BITAND("t24"."28d", 6148914691236517205)
+                                    BITAND("t28"."28d", 6148914691236517205)
                                   ) + (
-                                    BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                    BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                   ),
                                   3689348814741910323
                                 )
@@ -1094,9 +1063,9 @@ FROM (
                                 BITAND(
                                   BITSHIFTRIGHT(
                                     (
-                                      BITAND("t24"."28d", 6148914691236517205)
+                                      BITAND("t28"."28d", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                     ),
                                     2
                                   ),
@@ -1118,9 +1087,9 @@ FROM (
                               (
                                 BITAND(
                                   (
-                                    BITAND("t24"."28d", 6148914691236517205)
+                                    BITAND("t28"."28d", 6148914691236517205)
                                   ) + (
-                                    BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                    BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                   ),
                                   3689348814741910323
                                 )
@@ -1128,9 +1097,9 @@ FROM (
                                 BITAND(
                                   BITSHIFTRIGHT(
                                     (
-                                      BITAND("t24"."28d", 6148914691236517205)
+                                      BITAND("t28"."28d", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                     ),
                                     2
                                   ),
@@ -1145,9 +1114,9 @@ FROM (
                                 (
                                   BITAND(
                                     (
-                                      BITAND("t24"."28d", 6148914691236517205)
+                                      BITAND("t28"."28d", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                     ),
                                     3689348814741910323
                                   )
@@ -1155,9 +1124,9 @@ FROM (
                                   BITAND(
                                     BITSHIFTRIGHT(
                                       (
-                                        BITAND("t24"."28d", 6148914691236517205)
+                                        BITAND("t28"."28d", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                       ),
                                       2
                                     ),
@@ -1186,9 +1155,9 @@ FROM (
                               (
                                 BITAND(
                                   (
-                                    BITAND("t24"."28d", 6148914691236517205)
+                                    BITAND("t28"."28d", 6148914691236517205)
                                   ) + (
-                                    BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                    BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                   ),
                                   3689348814741910323
                                 )
@@ -1196,9 +1165,9 @@ FROM (
                                 BITAND(
                                   BITSHIFTRIGHT(
                                     (
-                                      BITAND("t24"."28d", 6148914691236517205)
+                                      BITAND("t28"."28d", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                     ),
                                     2
                                   ),
@@ -1213,9 +1182,9 @@ FROM (
                                 (
                                   BITAND(
                                     (
-                                      BITAND("t24"."28d", 6148914691236517205)
+                                      BITAND("t28"."28d", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                     ),
                                     3689348814741910323
                                   )
@@ -1223,9 +1192,9 @@ FROM (
                                   BITAND(
                                     BITSHIFTRIGHT(
                                       (
-                                        BITAND("t24"."28d", 6148914691236517205)
+                                        BITAND("t28"."28d", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                       ),
                                       2
                                     ),
@@ -1247,9 +1216,9 @@ FROM (
                                 (
                                   BITAND(
                                     (
-                                      BITAND("t24"."28d", 6148914691236517205)
+                                      BITAND("t28"."28d", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                     ),
                                     3689348814741910323
                                   )
@@ -1257,9 +1226,9 @@ FROM (
                                   BITAND(
                                     BITSHIFTRIGHT(
                                       (
-                                        BITAND("t24"."28d", 6148914691236517205)
+                                        BITAND("t28"."28d", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                       ),
                                       2
                                     ),
@@ -1274,9 +1243,9 @@ FROM (
                                   (
                                     BITAND(
                                       (
-                                        BITAND("t24"."28d", 6148914691236517205)
+                                        BITAND("t28"."28d", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                       ),
                                       3689348814741910323
                                     )
@@ -1284,9 +1253,9 @@ FROM (
                                     BITAND(
                                       BITSHIFTRIGHT(
                                         (
-                                          BITAND("t24"."28d", 6148914691236517205)
+                                          BITAND("t28"."28d", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                         ),
                                         2
                                       ),
@@ -1322,9 +1291,9 @@ FROM (
                               (
                                 BITAND(
                                   (
-                                    BITAND("t24"."28d", 6148914691236517205)
+                                    BITAND("t28"."28d", 6148914691236517205)
                                   ) + (
-                                    BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                    BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                   ),
                                   3689348814741910323
                                 )
@@ -1332,9 +1301,9 @@ FROM (
                                 BITAND(
                                   BITSHIFTRIGHT(
                                     (
-                                      BITAND("t24"."28d", 6148914691236517205)
+                                      BITAND("t28"."28d", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                     ),
                                     2
                                   ),
@@ -1349,9 +1318,9 @@ FROM (
                                 (
                                   BITAND(
                                     (
-                                      BITAND("t24"."28d", 6148914691236517205)
+                                      BITAND("t28"."28d", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                     ),
                                     3689348814741910323
                                   )
@@ -1359,9 +1328,9 @@ FROM (
                                   BITAND(
                                     BITSHIFTRIGHT(
                                       (
-                                        BITAND("t24"."28d", 6148914691236517205)
+                                        BITAND("t28"."28d", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                       ),
                                       2
                                     ),
@@ -1383,9 +1352,9 @@ FROM (
                                 (
                                   BITAND(
                                     (
-                                      BITAND("t24"."28d", 6148914691236517205)
+                                      BITAND("t28"."28d", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                     ),
                                     3689348814741910323
                                   )
@@ -1393,9 +1362,9 @@ FROM (
                                   BITAND(
                                     BITSHIFTRIGHT(
                                       (
-                                        BITAND("t24"."28d", 6148914691236517205)
+                                        BITAND("t28"."28d", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                       ),
                                       2
                                     ),
@@ -1410,9 +1379,9 @@ FROM (
                                   (
                                     BITAND(
                                       (
-                                        BITAND("t24"."28d", 6148914691236517205)
+                                        BITAND("t28"."28d", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                       ),
                                       3689348814741910323
                                     )
@@ -1420,9 +1389,9 @@ FROM (
                                     BITAND(
                                       BITSHIFTRIGHT(
                                         (
-                                          BITAND("t24"."28d", 6148914691236517205)
+                                          BITAND("t28"."28d", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                         ),
                                         2
                                       ),
@@ -1451,9 +1420,9 @@ FROM (
                                 (
                                   BITAND(
                                     (
-                                      BITAND("t24"."28d", 6148914691236517205)
+                                      BITAND("t28"."28d", 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                     ),
                                     3689348814741910323
                                   )
@@ -1461,9 +1430,9 @@ FROM (
                                   BITAND(
                                     BITSHIFTRIGHT(
                                       (
-                                        BITAND("t24"."28d", 6148914691236517205)
+                                        BITAND("t28"."28d", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                       ),
                                       2
                                     ),
@@ -1478,9 +1447,9 @@ FROM (
                                   (
                                     BITAND(
                                       (
-                                        BITAND("t24"."28d", 6148914691236517205)
+                                        BITAND("t28"."28d", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                       ),
                                       3689348814741910323
                                     )
@@ -1488,9 +1457,9 @@ FROM (
                                     BITAND(
                                       BITSHIFTRIGHT(
                                         (
-                                          BITAND("t24"."28d", 6148914691236517205)
+                                          BITAND("t28"."28d", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                         ),
                                         2
                                       ),
@@ -1512,9 +1481,9 @@ FROM (
                                   (
                                     BITAND(
                                       (
-                                        BITAND("t24"."28d", 6148914691236517205)
+                                        BITAND("t28"."28d", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                       ),
                                       3689348814741910323
                                     )
@@ -1522,9 +1491,9 @@ FROM (
                                     BITAND(
                                       BITSHIFTRIGHT(
                                         (
-                                          BITAND("t24"."28d", 6148914691236517205)
+                                          BITAND("t28"."28d", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                         ),
                                         2
                                       ),
@@ -1539,9 +1508,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t24"."28d", 6148914691236517205)
+                                          BITAND("t28"."28d", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -1549,9 +1518,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t24"."28d", 6148914691236517205)
+                                            BITAND("t28"."28d", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t24"."28d", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t28"."28d", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -1581,26 +1550,26 @@ FROM (
           ) AS "late_28d"
         FROM (
           SELECT
-            "t21"."account_id",
-            "t21"."as_of",
-            "t21"."segment",
+            "t26"."account_id",
+            "t26"."as_of",
+            "t26"."segment",
             BITORAGG(IFF((
-              BITAND("t21"."word", 2)
-            ) <> 0, "t21"."days", NULL)) AS "28d"
+              BITAND("t26"."word", 2)
+            ) <> 0, "t26"."days", NULL)) AS "28d"
           FROM (
             SELECT
-              "t20"."account_id",
-              "t20"."segment",
-              "t20"."piece",
-              "t20"."days",
+              "t24"."account_id",
+              "t24"."segment",
+              "t24"."piece",
+              "t24"."days",
               "t3"."as_of",
               "t3"."word"
             FROM (
               SELECT
-                "t18"."account_id",
-                "t18"."segment",
-                "t18"."piece",
-                BITAND("t18"."days", BITNOT(COALESCE("t18"."told", 0))) AS "days"
+                "t21"."account_id",
+                "t21"."segment",
+                "t21"."piece",
+                BITAND("t21"."days", BITNOT(COALESCE("t21"."told", 0))) AS "days"
               FROM (
                 SELECT
                   "t17"."account_id",
@@ -1609,59 +1578,59 @@ FROM (
                   "t17"."days",
                   "t17"."last_used",
                   "t17"."segment",
-                  "t16"."account_id" AS "account_id_right",
-                  "t16"."segment" AS "segment_right",
-                  "t16"."told"
-                FROM (
-                  SELECT
-                    "t13"."account_id",
-                    "t13"."piece",
-                    "t13"."of_actions",
-                    "t13"."days",
-                    "t13"."last_used",
-                    "t13"."piece" - (
-                      "t13"."piece" % 100
-                    ) AS "segment"
-                  FROM "t12" AS "t13"
-                  WHERE
-                    NOT (
-                      (
-                        "t13"."piece" % 100
-                      ) = 0
-                    )
-                ) AS "t17"
+                  "t20"."account_id" AS "account_id_right",
+                  "t20"."segment" AS "segment_right",
+                  "t20"."told"
+                FROM "t14" AS "t17"
                 LEFT OUTER JOIN (
                   SELECT
-                    "t13"."account_id",
-                    "t13"."piece" - (
-                      "t13"."piece" % 100
-                    ) AS "segment",
-                    "t13"."days" AS "told"
-                  FROM "t12" AS "t13"
+                    "t15"."account_id",
+                    "t15"."segment",
+                    "t15"."days" AS "told"
+                  FROM (
+                    SELECT
+                      "t12"."account_id",
+                      "t12"."piece",
+                      "t12"."of_actions",
+                      "t12"."days",
+                      "t12"."last_used",
+                      "t12"."piece" - (
+                        "t12"."piece" % 100
+                      ) AS "segment"
+                    FROM "t11" AS "t12"
+                    WHERE
+                      (
+                        "t12"."piece" % 100
+                      ) = 0
+                  ) AS "t15"
                   WHERE
-                    (
-                      "t13"."piece" % 100
-                    ) = 0
-                ) AS "t16"
-                  ON "t17"."account_id" = "t16"."account_id" AND "t17"."segment" = "t16"."segment"
-              ) AS "t18"
-            ) AS "t20"
+                    EXISTS(
+                      SELECT
+                        1
+                      FROM "t14" AS "t18"
+                      WHERE
+                        "t15"."account_id" = "t18"."account_id" AND "t15"."segment" = "t18"."segment"
+                    )
+                ) AS "t20"
+                  ON "t17"."account_id" = "t20"."account_id" AND "t17"."segment" = "t20"."segment"
+              ) AS "t21"
+            ) AS "t24"
             INNER JOIN "constants_1" AS "t3"
-              ON "t20"."piece" = "t3"."piece"
-          ) AS "t21"
+              ON "t24"."piece" = "t3"."piece"
+          ) AS "t26"
           GROUP BY
             1,
             2,
             3
-        ) AS "t24"
+        ) AS "t28"
         GROUP BY
           1,
           2
-      ) AS "t29"
-        ON "t27"."account_id" = "t29"."account_id" AND "t27"."as_of" = "t29"."as_of"
-    ) AS "t30"
-  ) AS "t31"
-) AS "t32";
+      ) AS "t32"
+        ON "t30"."account_id" = "t32"."account_id" AND "t30"."as_of" = "t32"."as_of"
+    ) AS "t33"
+  ) AS "t34"
+) AS "t35";
 
 -- sessions of people
 WITH "t18" AS (
@@ -1738,17 +1707,17 @@ WITH "t18" AS (
     ON "t13"."account_id" = "t16"."account_id" AND "t13"."user_id" = "t16"."user_id"
 )
 SELECT
-  "t47"."account_id",
-  "t47"."as_of",
-  IFF("t47"."timed" > 0, "t47"."sessions", CAST(NULL AS DOUBLE)) AS "sessions_28d",
-  IFF("t47"."timed" > 0, "t47"."session_seconds", CAST(NULL AS DOUBLE)) AS "session_seconds_28d"
+  "t46"."account_id",
+  "t46"."as_of",
+  IFF("t46"."timed" > 0, "t46"."sessions", CAST(NULL AS DOUBLE)) AS "sessions_28d",
+  IFF("t46"."timed" > 0, "t46"."session_seconds", CAST(NULL AS DOUBLE)) AS "session_seconds_28d"
 FROM (
   SELECT
-    "t46"."account_id",
-    "t46"."as_of",
-    SUM("t46"."sessions") AS "sessions",
-    SUM("t46"."session_seconds") AS "session_seconds",
-    SUM("t46"."timed") AS "timed"
+    "t45"."account_id",
+    "t45"."as_of",
+    SUM("t45"."sessions") AS "sessions",
+    SUM("t45"."session_seconds") AS "session_seconds",
+    SUM("t45"."timed") AS "timed"
   FROM (
     SELECT
       *
@@ -1767,7 +1736,7 @@ FROM (
         ) AS "timed"
       FROM (
         SELECT
-          "t30".*
+          "t29".*
           EXCLUDE ("busy_until")
         FROM (
           SELECT
@@ -1849,11 +1818,11 @@ FROM (
                 ) <= 29
             ) AS "t24"
           ) AS "t27"
-        ) AS "t30"
+        ) AS "t29"
       ) AS "t32"
       WHERE
         "t32"."age_days" <= 28
-    ) AS "t34"
+    ) AS "t35"
     UNION ALL
     SELECT
       *
@@ -1862,49 +1831,49 @@ FROM (
         *
       FROM (
         SELECT
-          "t43"."account_id",
-          "t43"."as_of",
-          "t43"."sessions_28d" AS "sessions",
-          "t43"."session_seconds_28d" AS "session_seconds",
-          "t43"."timed_28d" AS "timed"
+          "t42"."account_id",
+          "t42"."as_of",
+          "t42"."sessions_28d" AS "sessions",
+          "t42"."session_seconds_28d" AS "session_seconds",
+          "t42"."timed_28d" AS "timed"
         FROM (
           SELECT
-            "t42"."account_id",
-            "t42"."as_of",
+            "t41"."account_id",
+            "t41"."as_of",
             SUM(IFF((
-              BITAND("t42"."word", 2)
-            ) <> 0, "t42"."of_sessions", NULL)) AS "sessions_28d",
+              BITAND("t41"."word", 2)
+            ) <> 0, "t41"."of_sessions", NULL)) AS "sessions_28d",
             SUM(IFF((
-              BITAND("t42"."word", 2)
-            ) <> 0, "t42"."of_session_seconds", NULL)) AS "session_seconds_28d",
+              BITAND("t41"."word", 2)
+            ) <> 0, "t41"."of_session_seconds", NULL)) AS "session_seconds_28d",
             SUM(IFF((
-              BITAND("t42"."word", 2)
-            ) <> 0, "t42"."of_timed", NULL)) AS "timed_28d",
-            MAX("t42"."last_used") AS "last_used"
+              BITAND("t41"."word", 2)
+            ) <> 0, "t41"."of_timed", NULL)) AS "timed_28d",
+            MAX("t41"."last_used") AS "last_used"
           FROM (
             SELECT
-              "t41"."account_id",
-              "t41"."piece",
-              "t41"."of_sessions",
-              "t41"."of_session_seconds",
-              "t41"."of_timed",
-              "t41"."days",
-              "t41"."last_used",
-              "t41"."days_in_time",
+              "t40"."account_id",
+              "t40"."piece",
+              "t40"."of_sessions",
+              "t40"."of_session_seconds",
+              "t40"."of_timed",
+              "t40"."days",
+              "t40"."last_used",
+              "t40"."days_in_time",
               "t5"."as_of",
               "t5"."word"
             FROM (
               SELECT
-                "t39"."account_id",
-                "t39"."piece",
-                "t39"."of_sessions",
-                "t39"."of_session_seconds",
-                "t39"."of_timed",
-                "t39"."days",
-                "t39"."last_used",
+                "t38"."account_id",
+                "t38"."piece",
+                "t38"."of_sessions",
+                "t38"."of_session_seconds",
+                "t38"."of_timed",
+                "t38"."days",
+                "t38"."last_used",
                 IFF(
                   (
-                    "t39"."piece" % 100
+                    "t38"."piece" % 100
                   ) = 0,
                   (
                     BITAND(
@@ -1917,9 +1886,9 @@ FROM (
                                   (
                                     BITAND(
                                       (
-                                        BITAND("t39"."days", 6148914691236517205)
+                                        BITAND("t38"."days", 6148914691236517205)
                                       ) + (
-                                        BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                        BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                       ),
                                       3689348814741910323
                                     )
@@ -1927,9 +1896,9 @@ FROM (
                                     BITAND(
                                       BITSHIFTRIGHT(
                                         (
-                                          BITAND("t39"."days", 6148914691236517205)
+                                          BITAND("t38"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                         ),
                                         2
                                       ),
@@ -1944,9 +1913,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t39"."days", 6148914691236517205)
+                                          BITAND("t38"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -1954,9 +1923,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t39"."days", 6148914691236517205)
+                                            BITAND("t38"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -1978,9 +1947,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t39"."days", 6148914691236517205)
+                                          BITAND("t38"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -1988,9 +1957,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t39"."days", 6148914691236517205)
+                                            BITAND("t38"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -2005,9 +1974,9 @@ FROM (
                                       (
                                         BITAND(
                                           (
-                                            BITAND("t39"."days", 6148914691236517205)
+                                            BITAND("t38"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                           ),
                                           3689348814741910323
                                         )
@@ -2015,9 +1984,9 @@ FROM (
                                         BITAND(
                                           BITSHIFTRIGHT(
                                             (
-                                              BITAND("t39"."days", 6148914691236517205)
+                                              BITAND("t38"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                             ),
                                             2
                                           ),
@@ -2046,9 +2015,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t39"."days", 6148914691236517205)
+                                          BITAND("t38"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -2056,9 +2025,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t39"."days", 6148914691236517205)
+                                            BITAND("t38"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -2073,9 +2042,9 @@ FROM (
                                       (
                                         BITAND(
                                           (
-                                            BITAND("t39"."days", 6148914691236517205)
+                                            BITAND("t38"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                           ),
                                           3689348814741910323
                                         )
@@ -2083,9 +2052,9 @@ FROM (
                                         BITAND(
                                           BITSHIFTRIGHT(
                                             (
-                                              BITAND("t39"."days", 6148914691236517205)
+                                              BITAND("t38"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                             ),
                                             2
                                           ),
@@ -2107,9 +2076,9 @@ FROM (
                                       (
                                         BITAND(
                                           (
-                                            BITAND("t39"."days", 6148914691236517205)
+                                            BITAND("t38"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                           ),
                                           3689348814741910323
                                         )
@@ -2117,9 +2086,9 @@ FROM (
                                         BITAND(
                                           BITSHIFTRIGHT(
                                             (
-                                              BITAND("t39"."days", 6148914691236517205)
+                                              BITAND("t38"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                             ),
                                             2
                                           ),
@@ -2134,9 +2103,9 @@ FROM (
                                         (
                                           BITAND(
                                             (
-                                              BITAND("t39"."days", 6148914691236517205)
+                                              BITAND("t38"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                             ),
                                             3689348814741910323
                                           )
@@ -2144,9 +2113,9 @@ FROM (
                                           BITAND(
                                             BITSHIFTRIGHT(
                                               (
-                                                BITAND("t39"."days", 6148914691236517205)
+                                                BITAND("t38"."days", 6148914691236517205)
                                               ) + (
-                                                BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                                BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                               ),
                                               2
                                             ),
@@ -2182,9 +2151,9 @@ FROM (
                                     (
                                       BITAND(
                                         (
-                                          BITAND("t39"."days", 6148914691236517205)
+                                          BITAND("t38"."days", 6148914691236517205)
                                         ) + (
-                                          BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                          BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                         ),
                                         3689348814741910323
                                       )
@@ -2192,9 +2161,9 @@ FROM (
                                       BITAND(
                                         BITSHIFTRIGHT(
                                           (
-                                            BITAND("t39"."days", 6148914691236517205)
+                                            BITAND("t38"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                           ),
                                           2
                                         ),
@@ -2209,9 +2178,9 @@ FROM (
                                       (
                                         BITAND(
                                           (
-                                            BITAND("t39"."days", 6148914691236517205)
+                                            BITAND("t38"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                           ),
                                           3689348814741910323
                                         )
@@ -2219,9 +2188,9 @@ FROM (
                                         BITAND(
                                           BITSHIFTRIGHT(
                                             (
-                                              BITAND("t39"."days", 6148914691236517205)
+                                              BITAND("t38"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                             ),
                                             2
                                           ),
@@ -2243,9 +2212,9 @@ FROM (
                                       (
                                         BITAND(
                                           (
-                                            BITAND("t39"."days", 6148914691236517205)
+                                            BITAND("t38"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                           ),
                                           3689348814741910323
                                         )
@@ -2253,9 +2222,9 @@ FROM (
                                         BITAND(
                                           BITSHIFTRIGHT(
                                             (
-                                              BITAND("t39"."days", 6148914691236517205)
+                                              BITAND("t38"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                             ),
                                             2
                                           ),
@@ -2270,9 +2239,9 @@ FROM (
                                         (
                                           BITAND(
                                             (
-                                              BITAND("t39"."days", 6148914691236517205)
+                                              BITAND("t38"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                             ),
                                             3689348814741910323
                                           )
@@ -2280,9 +2249,9 @@ FROM (
                                           BITAND(
                                             BITSHIFTRIGHT(
                                               (
-                                                BITAND("t39"."days", 6148914691236517205)
+                                                BITAND("t38"."days", 6148914691236517205)
                                               ) + (
-                                                BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                                BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                               ),
                                               2
                                             ),
@@ -2311,9 +2280,9 @@ FROM (
                                       (
                                         BITAND(
                                           (
-                                            BITAND("t39"."days", 6148914691236517205)
+                                            BITAND("t38"."days", 6148914691236517205)
                                           ) + (
-                                            BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                            BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                           ),
                                           3689348814741910323
                                         )
@@ -2321,9 +2290,9 @@ FROM (
                                         BITAND(
                                           BITSHIFTRIGHT(
                                             (
-                                              BITAND("t39"."days", 6148914691236517205)
+                                              BITAND("t38"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                             ),
                                             2
                                           ),
@@ -2338,9 +2307,9 @@ FROM (
                                         (
                                           BITAND(
                                             (
-                                              BITAND("t39"."days", 6148914691236517205)
+                                              BITAND("t38"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                             ),
                                             3689348814741910323
                                           )
@@ -2348,9 +2317,9 @@ FROM (
                                           BITAND(
                                             BITSHIFTRIGHT(
                                               (
-                                                BITAND("t39"."days", 6148914691236517205)
+                                                BITAND("t38"."days", 6148914691236517205)
                                               ) + (
-                                                BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                                BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                               ),
                                               2
                                             ),
@@ -2372,9 +2341,9 @@ FROM (
                                         (
                                           BITAND(
                                             (
-                                              BITAND("t39"."days", 6148914691236517205)
+                                              BITAND("t38"."days", 6148914691236517205)
                                             ) + (
-                                              BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                              BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                             ),
                                             3689348814741910323
                                           )
@@ -2382,9 +2351,9 @@ FROM (
                                           BITAND(
                                             BITSHIFTRIGHT(
                                               (
-                                                BITAND("t39"."days", 6148914691236517205)
+                                                BITAND("t38"."days", 6148914691236517205)
                                               ) + (
-                                                BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                                BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                               ),
                                               2
                                             ),
@@ -2399,9 +2368,9 @@ FROM (
                                           (
                                             BITAND(
                                               (
-                                                BITAND("t39"."days", 6148914691236517205)
+                                                BITAND("t38"."days", 6148914691236517205)
                                               ) + (
-                                                BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                                BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                               ),
                                               3689348814741910323
                                             )
@@ -2409,9 +2378,9 @@ FROM (
                                             BITAND(
                                               BITSHIFTRIGHT(
                                                 (
-                                                  BITAND("t39"."days", 6148914691236517205)
+                                                  BITAND("t38"."days", 6148914691236517205)
                                                 ) + (
-                                                  BITAND(BITSHIFTRIGHT("t39"."days", 1), 6148914691236517205)
+                                                  BITAND(BITSHIFTRIGHT("t38"."days", 1), 6148914691236517205)
                                                 ),
                                                 2
                                               ),
@@ -2442,260 +2411,238 @@ FROM (
                 ) AS "days_in_time"
               FROM (
                 SELECT
-                  "t38"."account_id",
-                  "t38"."piece",
-                  SUM("t38"."of_sessions") AS "of_sessions",
-                  SUM("t38"."of_session_seconds") AS "of_session_seconds",
-                  SUM("t38"."of_timed") AS "of_timed",
-                  BITORAGG("t38"."day_bit") AS "days",
-                  MAX("t38"."day") AS "last_used"
+                  "t37"."account_id",
+                  "t37"."piece",
+                  SUM("t37"."of_sessions") AS "of_sessions",
+                  SUM("t37"."of_session_seconds") AS "of_session_seconds",
+                  SUM("t37"."of_timed") AS "of_timed",
+                  BITORAGG("t37"."day_bit") AS "days",
+                  MAX("t37"."day") AS "last_used"
                 FROM (
                   SELECT
-                    "t37"."account_id",
-                    "t37"."user_id",
-                    "t37"."occurred_at",
-                    "t37"."day",
-                    "t37"."began",
-                    "t37"."ended",
-                    "t37"."timed",
-                    "t37"."sessions",
-                    "t37"."session_seconds",
-                    "t37"."known_at",
-                    BITAND("t37"."mask", 2) AS "mask",
-                    "t37"."day_bit",
-                    "t37"."piece",
-                    "t37"."sessions" AS "of_sessions",
-                    "t37"."session_seconds" AS "of_session_seconds",
-                    "t37"."timed" AS "of_timed"
+                    "t34"."account_id",
+                    "t34"."user_id",
+                    "t34"."occurred_at",
+                    "t34"."day",
+                    "t34"."began",
+                    "t34"."ended",
+                    "t34"."timed",
+                    "t34"."sessions",
+                    "t34"."session_seconds",
+                    "t34"."known_at",
+                    "t34"."day_mask",
+                    "t34"."day_bit",
+                    "t34"."piece",
+                    BITAND("t34"."mask", 2) AS "mask",
+                    "t34"."sessions" AS "of_sessions",
+                    "t34"."session_seconds" AS "of_session_seconds",
+                    "t34"."timed" AS "of_timed"
                   FROM (
                     SELECT
-                      "t36".*
-                      EXCLUDE ("known_day", "looks_until", "segment", "unseen", "window_day")
+                      "t31".*
+                      EXCLUDE ("known_day", "looks_until", "segment", "window_day")
                     FROM (
                       SELECT
-                        "t29"."account_id",
-                        "t29"."user_id",
-                        "t29"."occurred_at",
-                        "t29"."day",
-                        "t29"."known_day",
-                        "t29"."began",
-                        "t29"."ended",
-                        "t29"."timed",
-                        "t29"."sessions",
-                        "t29"."session_seconds",
-                        "t29"."known_at",
-                        "t29"."window_day",
-                        BITSHIFTLEFT(
-                          BITSHIFTRIGHT("t29"."mask", CAST("t29"."unseen" * 5 AS INT)),
-                          CAST("t29"."unseen" * 5 AS INT)
-                        ) AS "mask",
-                        "t29"."segment",
-                        "t29"."day_bit",
-                        "t29"."looks_until",
-                        "t29"."unseen",
+                        "t26"."account_id",
+                        "t26"."user_id",
+                        "t26"."occurred_at",
+                        "t26"."day",
+                        "t26"."known_day",
+                        "t26"."began",
+                        "t26"."ended",
+                        "t26"."timed",
+                        "t26"."sessions",
+                        "t26"."session_seconds",
+                        "t26"."known_at",
+                        "t26"."window_day",
+                        "t26"."day_mask",
+                        "t26"."segment",
+                        "t26"."day_bit",
+                        "t26"."looks_until",
                         (
-                          "t29"."segment" * 100
-                        ) + "t29"."unseen" AS "piece"
+                          "t26"."segment" * 100
+                        ) + IFF(
+                          IFF(
+                            "t26"."known_day" > "t26"."day",
+                            CASE WHEN "t26"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
+                            0
+                          ) > "t26"."looks_until",
+                          IFF(
+                            "t26"."known_day" > "t26"."day",
+                            CASE WHEN "t26"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
+                            0
+                          ),
+                          0
+                        ) AS "piece",
+                        BITAND(
+                          "t26"."day_mask",
+                          IFF(
+                            "t26"."known_day" > "t26"."day",
+                            CASE WHEN "t26"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN -1 ELSE 0 END,
+                            -1
+                          )
+                        ) AS "mask"
                       FROM (
                         SELECT
-                          "t26"."account_id",
-                          "t26"."user_id",
-                          "t26"."occurred_at",
-                          "t26"."day",
-                          "t26"."known_day",
-                          "t26"."began",
-                          "t26"."ended",
-                          "t26"."timed",
-                          "t26"."sessions",
-                          "t26"."session_seconds",
-                          "t26"."known_at",
-                          "t26"."window_day",
-                          "t26"."mask",
-                          "t26"."segment",
-                          "t26"."day_bit",
-                          "t26"."looks_until",
-                          IFF(
-                            IFF(
-                              "t26"."known_day" > "t26"."day",
-                              CASE WHEN "t26"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
-                              0
-                            ) > "t26"."looks_until",
-                            IFF(
-                              "t26"."known_day" > "t26"."day",
-                              CASE WHEN "t26"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
-                              0
-                            ),
-                            0
-                          ) AS "unseen"
+                          "t23"."account_id",
+                          "t23"."user_id",
+                          "t23"."occurred_at",
+                          "t23"."day",
+                          "t23"."known_day",
+                          "t23"."began",
+                          "t23"."ended",
+                          "t23"."timed",
+                          "t23"."sessions",
+                          "t23"."session_seconds",
+                          "t23"."known_at",
+                          "t7"."window_day",
+                          "t7"."day_mask",
+                          "t7"."segment",
+                          "t7"."day_bit",
+                          "t7"."looks_until"
                         FROM (
                           SELECT
-                            "t23"."account_id",
-                            "t23"."user_id",
-                            "t23"."occurred_at",
-                            "t23"."day",
-                            "t23"."known_day",
-                            "t23"."began",
-                            "t23"."ended",
-                            "t23"."timed",
-                            "t23"."sessions",
-                            "t23"."session_seconds",
-                            "t23"."known_at",
-                            "t7"."window_day",
-                            "t7"."mask",
-                            "t7"."segment",
-                            "t7"."day_bit",
-                            "t7"."looks_until"
+                            "t21"."account_id",
+                            "t21"."user_id",
+                            "t21"."occurred_at",
+                            TO_DATE("t21"."occurred_at") AS "day",
+                            TO_DATE("t21"."occurred_at") AS "known_day",
+                            "t21"."began",
+                            "t21"."ended",
+                            "t21"."timed",
+                            "t21"."sessions",
+                            "t21"."session_seconds",
+                            "t21"."occurred_at" AS "known_at"
                           FROM (
                             SELECT
-                              "t21"."account_id",
-                              "t21"."user_id",
-                              "t21"."occurred_at",
-                              TO_DATE("t21"."occurred_at") AS "day",
-                              TO_DATE("t21"."occurred_at") AS "known_day",
-                              "t21"."began",
-                              "t21"."ended",
-                              "t21"."timed",
-                              "t21"."sessions",
-                              "t21"."session_seconds",
-                              "t21"."occurred_at" AS "known_at"
+                              "t20".*
+                              EXCLUDE ("busy_until")
                             FROM (
                               SELECT
-                                "t20".*
-                                EXCLUDE ("busy_until")
+                                "t17"."account_id",
+                                "t17"."user_id",
+                                "t17"."occurred_at",
+                                "t17"."day",
+                                "t17"."known_day",
+                                "t17"."began",
+                                "t17"."ended",
+                                "t17"."timed",
+                                "t17"."busy_until",
+                                IFF(
+                                  (
+                                    "t17"."busy_until" IS NULL
+                                  )
+                                  OR (
+                                    (
+                                      "t17"."began" - "t17"."busy_until"
+                                    ) >= 1800
+                                  ),
+                                  1.0,
+                                  0.0
+                                ) AS "sessions",
+                                CAST(CASE
+                                  WHEN (
+                                    "t17"."busy_until" IS NULL
+                                  )
+                                  OR (
+                                    (
+                                      "t17"."began" - "t17"."busy_until"
+                                    ) >= 1800
+                                  )
+                                  THEN "t17"."ended" - "t17"."began"
+                                  WHEN (
+                                    "t17"."ended" - "t17"."busy_until"
+                                  ) > 0
+                                  THEN "t17"."ended" - "t17"."busy_until"
+                                  ELSE 0
+                                END AS DOUBLE) AS "session_seconds"
                               FROM (
                                 SELECT
-                                  "t17"."account_id",
-                                  "t17"."user_id",
-                                  "t17"."occurred_at",
-                                  "t17"."day",
-                                  "t17"."known_day",
-                                  "t17"."began",
-                                  "t17"."ended",
-                                  "t17"."timed",
-                                  "t17"."busy_until",
-                                  IFF(
-                                    (
-                                      "t17"."busy_until" IS NULL
-                                    )
-                                    OR (
-                                      (
-                                        "t17"."began" - "t17"."busy_until"
-                                      ) >= 1800
-                                    ),
-                                    1.0,
-                                    0.0
-                                  ) AS "sessions",
-                                  CAST(CASE
-                                    WHEN (
-                                      "t17"."busy_until" IS NULL
-                                    )
-                                    OR (
-                                      (
-                                        "t17"."began" - "t17"."busy_until"
-                                      ) >= 1800
-                                    )
-                                    THEN "t17"."ended" - "t17"."began"
-                                    WHEN (
-                                      "t17"."ended" - "t17"."busy_until"
-                                    ) > 0
-                                    THEN "t17"."ended" - "t17"."busy_until"
-                                    ELSE 0
-                                  END AS DOUBLE) AS "session_seconds"
+                                  "t14"."account_id",
+                                  "t14"."user_id",
+                                  "t14"."occurred_at",
+                                  "t14"."day",
+                                  "t14"."known_day",
+                                  "t14"."began",
+                                  "t14"."ended",
+                                  "t14"."timed",
+                                  MAX("t14"."ended") OVER (
+                                    PARTITION BY "t14"."account_id", "t14"."user_id"
+                                    ORDER BY "t14"."began" ASC
+                                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 preceding
+                                  ) AS "busy_until"
                                 FROM (
                                   SELECT
-                                    "t14"."account_id",
-                                    "t14"."user_id",
-                                    "t14"."occurred_at",
-                                    "t14"."day",
-                                    "t14"."known_day",
-                                    "t14"."began",
-                                    "t14"."ended",
-                                    "t14"."timed",
-                                    MAX("t14"."ended") OVER (
-                                      PARTITION BY "t14"."account_id", "t14"."user_id"
-                                      ORDER BY "t14"."began" ASC
-                                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 preceding
-                                    ) AS "busy_until"
+                                    "t13"."account_id",
+                                    "t13"."user_id",
+                                    "t13"."occurred_at",
+                                    "t13"."day",
+                                    "t13"."known_day",
+                                    "t13"."began",
+                                    "t13"."ended",
+                                    "t13"."timed"
                                   FROM (
                                     SELECT
-                                      "t13"."account_id",
-                                      "t13"."user_id",
-                                      "t13"."occurred_at",
-                                      "t13"."day",
-                                      "t13"."known_day",
-                                      "t13"."began",
-                                      "t13"."ended",
-                                      "t13"."timed"
-                                    FROM (
-                                      SELECT
-                                        "t1"."account_id",
-                                        "t1"."user_id",
-                                        "t1"."occurred_at",
-                                        TO_DATE("t1"."occurred_at") AS "day",
-                                        TO_DATE("t1"."known_at") AS "known_day",
-                                        CAST(DATE_PART('epoch', DATE_TRUNC('SECOND', "t1"."occurred_at")) AS BIGINT) AS "began",
-                                        CAST(DATE_PART('epoch', DATE_TRUNC('SECOND', "t1"."occurred_at")) AS BIGINT) + CASE
-                                          WHEN CAST(ROUND(COALESCE("t1"."duration_s", 0.0), 0) AS BIGINT) < 0
-                                          THEN 0
-                                          WHEN CAST(ROUND(COALESCE("t1"."duration_s", 0.0), 0) AS BIGINT) > 43200
-                                          THEN 43200
-                                          ELSE CAST(ROUND(COALESCE("t1"."duration_s", 0.0), 0) AS BIGINT)
-                                        END AS "ended",
-                                        IFF(
-                                          (
-                                            CAST(DATE_PART('epoch', DATE_TRUNC('SECOND', "t1"."occurred_at")) AS BIGINT) % 86400
-                                          ) <> 0,
-                                          1.0,
-                                          0.0
-                                        ) AS "timed"
-                                      FROM "usage" AS "t1"
-                                      WHERE
-                                        "t1"."user_id" IS NOT NULL
-                                    ) AS "t13"
+                                      "t1"."account_id",
+                                      "t1"."user_id",
+                                      "t1"."occurred_at",
+                                      TO_DATE("t1"."occurred_at") AS "day",
+                                      TO_DATE("t1"."known_at") AS "known_day",
+                                      CAST(DATE_PART('epoch', DATE_TRUNC('SECOND', "t1"."occurred_at")) AS BIGINT) AS "began",
+                                      CAST(DATE_PART('epoch', DATE_TRUNC('SECOND', "t1"."occurred_at")) AS BIGINT) + CASE
+                                        WHEN CAST(ROUND(COALESCE("t1"."duration_s", 0.0), 0) AS BIGINT) < 0
+                                        THEN 0
+                                        WHEN CAST(ROUND(COALESCE("t1"."duration_s", 0.0), 0) AS BIGINT) > 43200
+                                        THEN 43200
+                                        ELSE CAST(ROUND(COALESCE("t1"."duration_s", 0.0), 0) AS BIGINT)
+                                      END AS "ended",
+                                      IFF(
+                                        (
+                                          CAST(DATE_PART('epoch', DATE_TRUNC('SECOND', "t1"."occurred_at")) AS BIGINT) % 86400
+                                        ) <> 0,
+                                        1.0,
+                                        0.0
+                                      ) AS "timed"
+                                    FROM "usage" AS "t1"
                                     WHERE
-                                      EXISTS(
-                                        SELECT
-                                          1
-                                        FROM "constants_1" AS "t8"
-                                        WHERE
-                                          "t13"."day" = "t8"."day"
-                                      )
-                                  ) AS "t14"
-                                ) AS "t17"
-                              ) AS "t20"
-                            ) AS "t21"
-                          ) AS "t23"
-                          INNER JOIN "constants_2" AS "t7"
-                            ON "t23"."day" = "t7"."window_day"
-                        ) AS "t26"
-                      ) AS "t29"
-                      WHERE
-                        (
-                          BITSHIFTLEFT(
-                            BITSHIFTRIGHT("t29"."mask", CAST("t29"."unseen" * 5 AS INT)),
-                            CAST("t29"."unseen" * 5 AS INT)
-                          )
-                        ) <> 0
-                    ) AS "t36"
-                  ) AS "t37"
+                                      "t1"."user_id" IS NOT NULL
+                                  ) AS "t13"
+                                  WHERE
+                                    EXISTS(
+                                      SELECT
+                                        1
+                                      FROM "constants_1" AS "t8"
+                                      WHERE
+                                        "t13"."day" = "t8"."day"
+                                    )
+                                ) AS "t14"
+                              ) AS "t17"
+                            ) AS "t20"
+                          ) AS "t21"
+                        ) AS "t23"
+                        INNER JOIN "constants_2" AS "t7"
+                          ON "t23"."day" = "t7"."window_day"
+                      ) AS "t26"
+                    ) AS "t31"
+                  ) AS "t34"
                   WHERE
                     (
-                      BITAND("t37"."mask", 2)
+                      BITAND("t34"."day_mask", 2)
                     ) <> 0
-                ) AS "t38"
+                ) AS "t37"
                 GROUP BY
                   1,
                   2
-              ) AS "t39"
-            ) AS "t41"
+              ) AS "t38"
+            ) AS "t40"
             INNER JOIN "constants_3" AS "t5"
-              ON "t41"."piece" = "t5"."piece"
-          ) AS "t42"
+              ON "t40"."piece" = "t5"."piece"
+          ) AS "t41"
           GROUP BY
             1,
             2
-        ) AS "t43"
-      ) AS "t44"
+        ) AS "t42"
+      ) AS "t43"
       UNION ALL
       SELECT
         *
@@ -2708,7 +2655,7 @@ FROM (
           "t33"."timed"
         FROM (
           SELECT
-            "t31".*
+            "t30".*
             EXCLUDE ("busy_until")
           FROM (
             SELECT
@@ -2791,30 +2738,30 @@ FROM (
                   AND "t19"."known_day" < "t19"."as_of"
               ) AS "t25"
             ) AS "t28"
-          ) AS "t31"
+          ) AS "t30"
         ) AS "t33"
         WHERE
           "t33"."age_days" <= 28
-      ) AS "t35"
-    ) AS "t45"
-  ) AS "t46"
+      ) AS "t36"
+    ) AS "t44"
+  ) AS "t45"
   GROUP BY
     1,
     2
-) AS "t47";
+) AS "t46";
 
 -- days of use by week
 SELECT
-  "t21"."account_id",
-  "t21"."as_of",
-  COUNT_IF("t21"."days" > 0) AS "active_weeks",
-  SUM("t21"."days") AS "week_days",
-  SUM("t21"."days" * "t21"."days") AS "week_squares"
+  "t20"."account_id",
+  "t20"."as_of",
+  COUNT_IF("t20"."days" > 0) AS "active_weeks",
+  SUM("t20"."days") AS "week_days",
+  SUM("t20"."days" * "t20"."days") AS "week_squares"
 FROM (
   SELECT
-    "t20"."account_id",
-    "t20"."as_of",
-    "t20"."week",
+    "t19"."account_id",
+    "t19"."as_of",
+    "t19"."week",
     SUM(
       (
         BITAND(
@@ -2827,9 +2774,9 @@ FROM (
                       (
                         BITAND(
                           (
-                            BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                            BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                           ) + (
-                            BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                            BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                           ),
                           3689348814741910323
                         )
@@ -2837,9 +2784,9 @@ FROM (
                         BITAND(
                           BITSHIFTRIGHT(
                             (
-                              BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                              BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                             ) + (
-                              BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                              BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                             ),
                             2
                           ),
@@ -2854,9 +2801,9 @@ FROM (
                         (
                           BITAND(
                             (
-                              BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                              BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                             ) + (
-                              BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                              BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                             ),
                             3689348814741910323
                           )
@@ -2864,9 +2811,9 @@ FROM (
                           BITAND(
                             BITSHIFTRIGHT(
                               (
-                                BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                               ) + (
-                                BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                               ),
                               2
                             ),
@@ -2888,9 +2835,9 @@ FROM (
                         (
                           BITAND(
                             (
-                              BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                              BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                             ) + (
-                              BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                              BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                             ),
                             3689348814741910323
                           )
@@ -2898,9 +2845,9 @@ FROM (
                           BITAND(
                             BITSHIFTRIGHT(
                               (
-                                BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                               ) + (
-                                BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                               ),
                               2
                             ),
@@ -2915,9 +2862,9 @@ FROM (
                           (
                             BITAND(
                               (
-                                BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                               ) + (
-                                BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                               ),
                               3689348814741910323
                             )
@@ -2925,9 +2872,9 @@ FROM (
                             BITAND(
                               BITSHIFTRIGHT(
                                 (
-                                  BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                  BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                 ),
                                 2
                               ),
@@ -2956,9 +2903,9 @@ FROM (
                         (
                           BITAND(
                             (
-                              BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                              BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                             ) + (
-                              BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                              BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                             ),
                             3689348814741910323
                           )
@@ -2966,9 +2913,9 @@ FROM (
                           BITAND(
                             BITSHIFTRIGHT(
                               (
-                                BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                               ) + (
-                                BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                               ),
                               2
                             ),
@@ -2983,9 +2930,9 @@ FROM (
                           (
                             BITAND(
                               (
-                                BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                               ) + (
-                                BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                               ),
                               3689348814741910323
                             )
@@ -2993,9 +2940,9 @@ FROM (
                             BITAND(
                               BITSHIFTRIGHT(
                                 (
-                                  BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                  BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                 ),
                                 2
                               ),
@@ -3017,9 +2964,9 @@ FROM (
                           (
                             BITAND(
                               (
-                                BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                               ) + (
-                                BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                               ),
                               3689348814741910323
                             )
@@ -3027,9 +2974,9 @@ FROM (
                             BITAND(
                               BITSHIFTRIGHT(
                                 (
-                                  BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                  BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                 ),
                                 2
                               ),
@@ -3044,9 +2991,9 @@ FROM (
                             (
                               BITAND(
                                 (
-                                  BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                  BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                 ),
                                 3689348814741910323
                               )
@@ -3054,9 +3001,9 @@ FROM (
                               BITAND(
                                 BITSHIFTRIGHT(
                                   (
-                                    BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                    BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                   ) + (
-                                    BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                    BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                   ),
                                   2
                                 ),
@@ -3092,9 +3039,9 @@ FROM (
                         (
                           BITAND(
                             (
-                              BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                              BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                             ) + (
-                              BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                              BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                             ),
                             3689348814741910323
                           )
@@ -3102,9 +3049,9 @@ FROM (
                           BITAND(
                             BITSHIFTRIGHT(
                               (
-                                BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                               ) + (
-                                BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                               ),
                               2
                             ),
@@ -3119,9 +3066,9 @@ FROM (
                           (
                             BITAND(
                               (
-                                BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                               ) + (
-                                BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                               ),
                               3689348814741910323
                             )
@@ -3129,9 +3076,9 @@ FROM (
                             BITAND(
                               BITSHIFTRIGHT(
                                 (
-                                  BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                  BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                 ),
                                 2
                               ),
@@ -3153,9 +3100,9 @@ FROM (
                           (
                             BITAND(
                               (
-                                BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                               ) + (
-                                BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                               ),
                               3689348814741910323
                             )
@@ -3163,9 +3110,9 @@ FROM (
                             BITAND(
                               BITSHIFTRIGHT(
                                 (
-                                  BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                  BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                 ),
                                 2
                               ),
@@ -3180,9 +3127,9 @@ FROM (
                             (
                               BITAND(
                                 (
-                                  BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                  BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                 ),
                                 3689348814741910323
                               )
@@ -3190,9 +3137,9 @@ FROM (
                               BITAND(
                                 BITSHIFTRIGHT(
                                   (
-                                    BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                    BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                   ) + (
-                                    BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                    BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                   ),
                                   2
                                 ),
@@ -3221,9 +3168,9 @@ FROM (
                           (
                             BITAND(
                               (
-                                BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                               ) + (
-                                BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                               ),
                               3689348814741910323
                             )
@@ -3231,9 +3178,9 @@ FROM (
                             BITAND(
                               BITSHIFTRIGHT(
                                 (
-                                  BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                  BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                 ),
                                 2
                               ),
@@ -3248,9 +3195,9 @@ FROM (
                             (
                               BITAND(
                                 (
-                                  BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                  BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                 ),
                                 3689348814741910323
                               )
@@ -3258,9 +3205,9 @@ FROM (
                               BITAND(
                                 BITSHIFTRIGHT(
                                   (
-                                    BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                    BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                   ) + (
-                                    BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                    BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                   ),
                                   2
                                 ),
@@ -3282,9 +3229,9 @@ FROM (
                             (
                               BITAND(
                                 (
-                                  BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                  BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                 ) + (
-                                  BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                  BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                 ),
                                 3689348814741910323
                               )
@@ -3292,9 +3239,9 @@ FROM (
                               BITAND(
                                 BITSHIFTRIGHT(
                                   (
-                                    BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                    BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                   ) + (
-                                    BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                    BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                   ),
                                   2
                                 ),
@@ -3309,9 +3256,9 @@ FROM (
                               (
                                 BITAND(
                                   (
-                                    BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                    BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                   ) + (
-                                    BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                    BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                   ),
                                   3689348814741910323
                                 )
@@ -3319,9 +3266,9 @@ FROM (
                                 BITAND(
                                   BITSHIFTRIGHT(
                                     (
-                                      BITAND(BITAND("t20"."days", "t20"."of_week"), 6148914691236517205)
+                                      BITAND(BITAND("t19"."days", "t19"."of_week"), 6148914691236517205)
                                     ) + (
-                                      BITAND(BITSHIFTRIGHT(BITAND("t20"."days", "t20"."of_week"), 1), 6148914691236517205)
+                                      BITAND(BITSHIFTRIGHT(BITAND("t19"."days", "t19"."of_week"), 1), 6148914691236517205)
                                     ),
                                     2
                                   ),
@@ -3351,182 +3298,161 @@ FROM (
     ) AS "days"
   FROM (
     SELECT
-      "t19"."account_id",
-      "t19"."as_of",
-      "t19"."segment",
-      "t19"."days",
+      "t18"."account_id",
+      "t18"."as_of",
+      "t18"."segment",
+      "t18"."days",
       "t4"."week",
       "t4"."of_week"
     FROM (
       SELECT
-        "t17"."account_id",
-        "t17"."as_of",
-        "t17"."segment",
-        BITORAGG("t17"."days") AS "days"
+        "t16"."account_id",
+        "t16"."as_of",
+        "t16"."segment",
+        BITORAGG("t16"."days") AS "days"
       FROM (
         SELECT
-          "t16"."account_id",
-          "t16"."piece",
-          "t16"."days",
-          "t16"."as_of",
-          "t16"."word",
-          "t16"."piece" - (
-            "t16"."piece" % 100
+          "t15"."account_id",
+          "t15"."piece",
+          "t15"."days",
+          "t15"."as_of",
+          "t15"."word",
+          "t15"."piece" - (
+            "t15"."piece" % 100
           ) AS "segment"
         FROM (
           SELECT
-            "t15"."account_id",
-            "t15"."piece",
-            "t15"."days",
+            "t14"."account_id",
+            "t14"."piece",
+            "t14"."days",
             "t5"."as_of",
             "t5"."word"
           FROM (
             SELECT
-              "t13"."account_id",
-              "t13"."piece",
-              BITORAGG("t13"."day_bit") AS "days"
+              "t12"."account_id",
+              "t12"."piece",
+              BITORAGG("t12"."day_bit") AS "days"
             FROM (
               SELECT
-                "t12"."account_id",
-                "t12"."user_id",
-                "t12"."feature",
-                "t12"."occurred_at",
-                "t12"."quantity",
-                "t12"."duration_s",
-                "t12"."active_users",
-                "t12"."known_at",
-                "t12"."day",
-                BITAND("t12"."mask", 8) AS "mask",
-                "t12"."day_bit",
-                "t12"."piece"
+                "t11"."account_id",
+                "t11"."user_id",
+                "t11"."feature",
+                "t11"."occurred_at",
+                "t11"."quantity",
+                "t11"."duration_s",
+                "t11"."active_users",
+                "t11"."known_at",
+                "t11"."day",
+                "t11"."day_mask",
+                "t11"."day_bit",
+                "t11"."piece",
+                BITAND("t11"."mask", 8) AS "mask"
               FROM (
                 SELECT
-                  "t11".*
-                  EXCLUDE ("known_day", "looks_until", "segment", "unseen", "window_day")
+                  "t10".*
+                  EXCLUDE ("known_day", "looks_until", "segment", "window_day")
                 FROM (
                   SELECT
-                    "t10"."account_id",
-                    "t10"."user_id",
-                    "t10"."feature",
-                    "t10"."occurred_at",
-                    "t10"."quantity",
-                    "t10"."duration_s",
-                    "t10"."active_users",
-                    "t10"."known_at",
-                    "t10"."day",
-                    "t10"."known_day",
-                    "t10"."window_day",
-                    BITSHIFTLEFT(
-                      BITSHIFTRIGHT("t10"."mask", CAST("t10"."unseen" * 5 AS INT)),
-                      CAST("t10"."unseen" * 5 AS INT)
-                    ) AS "mask",
-                    "t10"."segment",
-                    "t10"."day_bit",
-                    "t10"."looks_until",
-                    "t10"."unseen",
+                    "t9"."account_id",
+                    "t9"."user_id",
+                    "t9"."feature",
+                    "t9"."occurred_at",
+                    "t9"."quantity",
+                    "t9"."duration_s",
+                    "t9"."active_users",
+                    "t9"."known_at",
+                    "t9"."day",
+                    "t9"."known_day",
+                    "t9"."window_day",
+                    "t9"."day_mask",
+                    "t9"."segment",
+                    "t9"."day_bit",
+                    "t9"."looks_until",
                     (
-                      "t10"."segment" * 100
-                    ) + "t10"."unseen" AS "piece"
+                      "t9"."segment" * 100
+                    ) + IFF(
+                      IFF(
+                        "t9"."known_day" > "t9"."day",
+                        CASE WHEN "t9"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
+                        0
+                      ) > "t9"."looks_until",
+                      IFF(
+                        "t9"."known_day" > "t9"."day",
+                        CASE WHEN "t9"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
+                        0
+                      ),
+                      0
+                    ) AS "piece",
+                    BITAND(
+                      "t9"."day_mask",
+                      IFF(
+                        "t9"."known_day" > "t9"."day",
+                        CASE WHEN "t9"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN -1 ELSE 0 END,
+                        -1
+                      )
+                    ) AS "mask"
                   FROM (
                     SELECT
-                      "t9"."account_id",
-                      "t9"."user_id",
-                      "t9"."feature",
-                      "t9"."occurred_at",
-                      "t9"."quantity",
-                      "t9"."duration_s",
-                      "t9"."active_users",
-                      "t9"."known_at",
-                      "t9"."day",
-                      "t9"."known_day",
-                      "t9"."window_day",
-                      "t9"."mask",
-                      "t9"."segment",
-                      "t9"."day_bit",
-                      "t9"."looks_until",
-                      IFF(
-                        IFF(
-                          "t9"."known_day" > "t9"."day",
-                          CASE WHEN "t9"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
-                          0
-                        ) > "t9"."looks_until",
-                        IFF(
-                          "t9"."known_day" > "t9"."day",
-                          CASE WHEN "t9"."known_day" < DATE_FROM_PARTS(2025, 6, 1) THEN 0 ELSE 1 END,
-                          0
-                        ),
-                        0
-                      ) AS "unseen"
+                      "t8"."account_id",
+                      "t8"."user_id",
+                      "t8"."feature",
+                      "t8"."occurred_at",
+                      "t8"."quantity",
+                      "t8"."duration_s",
+                      "t8"."active_users",
+                      "t8"."known_at",
+                      "t8"."day",
+                      "t8"."known_day",
+                      "t6"."window_day",
+                      "t6"."day_mask",
+                      "t6"."segment",
+                      "t6"."day_bit",
+                      "t6"."looks_until"
                     FROM (
                       SELECT
-                        "t8"."account_id",
-                        "t8"."user_id",
-                        "t8"."feature",
-                        "t8"."occurred_at",
-                        "t8"."quantity",
-                        "t8"."duration_s",
-                        "t8"."active_users",
-                        "t8"."known_at",
-                        "t8"."day",
-                        "t8"."known_day",
-                        "t6"."window_day",
-                        "t6"."mask",
-                        "t6"."segment",
-                        "t6"."day_bit",
-                        "t6"."looks_until"
-                      FROM (
-                        SELECT
-                          "t2"."account_id",
-                          "t2"."user_id",
-                          "t2"."feature",
-                          "t2"."occurred_at",
-                          "t2"."quantity",
-                          "t2"."duration_s",
-                          "t2"."active_users",
-                          "t2"."known_at",
-                          TO_DATE("t2"."occurred_at") AS "day",
-                          TO_DATE("t2"."known_at") AS "known_day"
-                        FROM "usage" AS "t2"
-                      ) AS "t8"
-                      INNER JOIN "constants_0" AS "t6"
-                        ON "t8"."day" = "t6"."window_day"
-                    ) AS "t9"
-                  ) AS "t10"
-                  WHERE
-                    (
-                      BITSHIFTLEFT(
-                        BITSHIFTRIGHT("t10"."mask", CAST("t10"."unseen" * 5 AS INT)),
-                        CAST("t10"."unseen" * 5 AS INT)
-                      )
-                    ) <> 0
-                ) AS "t11"
-              ) AS "t12"
+                        "t2"."account_id",
+                        "t2"."user_id",
+                        "t2"."feature",
+                        "t2"."occurred_at",
+                        "t2"."quantity",
+                        "t2"."duration_s",
+                        "t2"."active_users",
+                        "t2"."known_at",
+                        TO_DATE("t2"."occurred_at") AS "day",
+                        TO_DATE("t2"."known_at") AS "known_day"
+                      FROM "usage" AS "t2"
+                    ) AS "t8"
+                    INNER JOIN "constants_0" AS "t6"
+                      ON "t8"."day" = "t6"."window_day"
+                  ) AS "t9"
+                ) AS "t10"
+              ) AS "t11"
               WHERE
                 (
-                  BITAND("t12"."mask", 8)
+                  BITAND("t11"."day_mask", 8)
                 ) <> 0
-            ) AS "t13"
+            ) AS "t12"
             GROUP BY
               1,
               2
-          ) AS "t15"
+          ) AS "t14"
           INNER JOIN "constants_1" AS "t5"
-            ON "t15"."piece" = "t5"."piece"
-        ) AS "t16"
-      ) AS "t17"
+            ON "t14"."piece" = "t5"."piece"
+        ) AS "t15"
+      ) AS "t16"
       GROUP BY
         1,
         2,
         3
-    ) AS "t19"
+    ) AS "t18"
     INNER JOIN "constants_2" AS "t4"
-      ON "t19"."segment" = "t4"."segment" AND "t19"."as_of" = "t4"."as_of"
-  ) AS "t20"
+      ON "t18"."segment" = "t4"."segment" AND "t18"."as_of" = "t4"."as_of"
+  ) AS "t19"
   GROUP BY
     1,
     2,
     3
-) AS "t21"
+) AS "t20"
 GROUP BY
   1,
   2;
