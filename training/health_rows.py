@@ -153,8 +153,8 @@ def rows_of(
     X = np.empty((int(is_due.sum()), len(names)), order="F")
     for j, name in enumerate(names):
         X[:, j] = numbers(table[[name]][is_due], name)
-    kept = {*table.columns} - {*names} | {grouping.column, *BACKGROUND} & {*table.columns}
-    due = table[[name for name in table if name in kept]][is_due]
+    learned_from = [name for name in names if name not in (grouping.column, *BACKGROUND)]
+    due = table.drop(columns=learned_from)[is_due]
     segments = _segments(due, grouping)
     code, apart = grouping.codes(due, segments), len(segments)
     sign = np.array([1.0 if metric.healthy == "high" else -1.0 for metric in used])

@@ -27,7 +27,7 @@ def test_a_goal_beyond_all_values_is_the_nearest_that_tells_accounts_apart(beyon
         "segment": np.where(np.arange(400) < 200, "small", "large"),
     })  # fmt: skip
     churned = rng.random(400) < 0.5
-    data = rows_of(table, churned, np.ones(400), [HIGH, LOW], BY_SEGMENT)
+    data = rows_of(table, np.ones(400, dtype=bool), churned, np.ones(400), [HIGH, LOW], BY_SEGMENT)
 
     def away(ramps: Ramps) -> Ramps:
         return replace(ramps, green=ramps.green + beyond)
