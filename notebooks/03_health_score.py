@@ -77,7 +77,8 @@ plt.tight_layout()
 # %%
 embargo_days = pipeline.embargo(options.observations)
 folds = rolling_origin(table["as_of"], 3, embargo_days)
-told = health_backtest.told_before(table, folds, metrics, embargo_days)
+scores = health_backtest.learned_before(table, folds, metrics, embargo_days)
+told = health_backtest.told_before(table, folds, scores)
 keys = ["account_id", "as_of", "churned", "due", "renewal_date"]
 looks = told.merge(table[keys], on=["account_id", "as_of"])
 looks["fold"] = pd.factorize(looks["as_of"] > looks["as_of"].median())[0]

@@ -23,9 +23,11 @@ from features.baseline import NAME as BASELINE
 from features.errors import TenureError, did_you_mean
 from features.metric import Metric
 from training.bags import side_by_side
+from training.blend import Blend
 from training.calibration import Calibration, logistic, steepness
 from training.contributions import Forest
 from training.encoding import Feature, encode, learn_features
+from training.health_score import HealthScore
 from training.linear import Linear
 from training.ranked import Ranked
 from training.trees import UnreadError
@@ -70,6 +72,9 @@ PATIENCE = 50
 FEWEST_TREES = 20
 
 INTERVAL = 0.90
+
+SCORECARD = "scorecard.json"
+"""Where the scorecard beside the trees is written."""
 
 
 class Track(Protocol):
@@ -155,6 +160,8 @@ class ChurnModel:
         Refits on resampled accounts; `interval` reads the range from them.
     shape : mapping of str to float
         LightGBM parameters in place of those of `TREES`.
+    blend : Blend, optional
+        The health scorecard, where it stands beside the trees.
     """
 
     features: tuple[Feature, ...]
@@ -163,6 +170,7 @@ class ChurnModel:
     calibration: Calibration = field(default_factory=Calibration)
     bags: tuple[Booster, ...] = field(default=())
     shape: Mapping[str, Any] = field(default_factory=dict)
+    blend: Blend | None = None
 
     @classmethod
     def fit(
@@ -226,6 +234,22 @@ class ChurnModel:
             )
         return replace(self, bags=tuple(boosters))
 
+    def beside(self, score: HealthScore, table: pd.DataFrame, window: tuple[int, int]) -> Self:
+        """Put a health scorecard beside the trees, where it learned anything that they can read.
+
+        Parameters
+        ----------
+        score : HealthScore
+            With as many refits as there are bags.
+        table : DataFrame
+            The rows that both learned from, with `due` and `weight`.
+        window : (int, int)
+            Days to renewal from which one is due, and from which it no longer is.
+        """
+        return replace(
+            self, blend=Blend.of(score, self.features, table, window, refits=len(self.bags))
+        )
+
     def _grown_again(
         self, X: NDArray[np.float64], churned: pd.Series, weight: pd.Series, seed: int
     ) -> Booster:
@@ -236,8 +260,9 @@ class ChurnModel:
         return _grow(self.features, X, churned, weight, trees, seed, self.shape)
 
     def scores(self, table: pd.DataFrame) -> NDArray[np.float64]:
-        """The trees' log-odds before calibration, shape (n,)."""
-        return _predict(self.booster, self.encode(table))
+        """Log-odds before calibration, shape (n,)."""
+        X = self.encode(table)
+        return self._beside(_predict(self.booster, X), X)
 
     def predict_proba(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Calibrated probability of churn, shape (n,)."""
@@ -321,9 +346,9 @@ class ChurnModel:
         if not self.bags:
             nothing = np.full(len(X), np.nan)
             return nothing, nothing
-        point = self.calibration.probability(
-            _predict(self.booster, X) if scores is None else scores
-        )
+        if scores is None:
+            scores = self._beside(_predict(self.booster, X), X)
+        point = self.calibration.probability(scores)
         bagged = self.calibration.probability(self._bag_scores(X))
         ordered = np.sort(bagged, axis=1)
         low, high = (
@@ -336,8 +361,14 @@ class ChurnModel:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Scores, SHAP values of the scores, and where those start."""
         if self._forest:
-            return *self._forest.explain(X), self._forest.base
-        return _predict(self.booster, X), *_shap(self.booster, X)
+            scores, shap = self._forest.explain(X)
+            base = self._forest.base
+        else:
+            scores, (shap, base) = _predict(self.booster, X), _shap(self.booster, X)
+        return self._beside(scores, X), self.blend.shap(shap, base, X) if self.blend else shap, base
+
+    def _beside(self, scores: NDArray[np.float64], X: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.blend.scores(scores, X) if self.blend else scores
 
     @cached_property
     def _forest(self) -> Forest | None:
@@ -351,10 +382,12 @@ class ChurnModel:
         ranks once these are made.
         """
         if len(X) <= FEW and self._joined_bags:
-            return _predict(self._joined_bags, X).reshape(len(X), len(self.bags))
-        if len(X) >= MANY and self._ranked_bags:
-            return self._ranked_bags.scores(X)
-        return np.array([_predict(bag, X) for bag in self.bags]).T
+            scores = _predict(self._joined_bags, X).reshape(len(X), len(self.bags))
+        elif len(X) >= MANY and self._ranked_bags:
+            scores = self._ranked_bags.scores(X)
+        else:
+            scores = np.array([_predict(bag, X) for bag in self.bags]).T
+        return self.blend.bag_scores(scores, X) if self.blend else scores
 
     @cached_property
     def _joined_bags(self) -> lgb.Booster | None:
@@ -408,17 +441,20 @@ class ChurnModel:
             "bags": len(self.bags),
             "linear": linear,
             "shape": dict(self.shape),
+            "blend": self.blend is not None,
         }
         (folder / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
         files = _files(folder, linear, len(self.bags))
         for file, grown in zip(files, (self.booster, *self.bags), strict=True):
             file.write_text(grown.model_to_string(), encoding="utf-8")
+        if self.blend:
+            (folder / SCORECARD).write_text(self.blend.to_json(), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; it predicts the same to the bit."""
         about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        linear = about.get("linear", False)
+        linear = about["linear"]
         booster, *bags = (
             _read(file.read_text(encoding="utf-8"), linear)
             for file in _files(folder, linear, about["bags"])
@@ -431,7 +467,10 @@ class ChurnModel:
             booster=booster,
             calibration=Calibration(**about["calibration"]),
             bags=tuple(bags),
-            shape=about.get("shape", {}),
+            shape=about["shape"],
+            blend=Blend.from_json((folder / SCORECARD).read_text(encoding="utf-8"))
+            if about["blend"]
+            else None,
         )
 
 

@@ -110,6 +110,14 @@ def calibration_error(probability: Array, churned: Array, weight: Array, weights
     return _ratio(np.abs(np.add.reduceat(gap, starts, axis=0)).sum(axis=0), weights.sum(axis=0))
 
 
+def paired(gained: Array, weight: Array, account: NDArray[np.intp]) -> tuple[float, float]:
+    """Weighted mean of n differences, and its standard error with the rows of an account as one."""
+    total = weight.sum()
+    mean = float(weight @ gained / total)
+    by_account = np.bincount(account, weight * (gained - mean))
+    return mean, float(np.sqrt(by_account @ by_account) / total)
+
+
 def log_losses(probability: Array, churned: Array) -> Array:
     """Log-loss of each row, shape (n,); the certain and wrong is cut at 1e-15."""
     p = np.clip(probability, 1e-15, 1 - 1e-15)

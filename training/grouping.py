@@ -20,6 +20,7 @@ from scipy.stats import norm
 from features.errors import TenureError
 from features.metric import Metric
 from training.cells import Floats, Ints
+from training.evaluate import paired
 from training.health_rows import per_renewal
 from training.present import Goals
 from training.scorecard import BY_SEGMENT, EVERYONE, Grouping
@@ -109,7 +110,7 @@ def compare(
         own = _log_odds(before, after, metrics, grouping, seed)
         codes = grouping.codes(before), grouping.codes(after)
         same, apart = (_with_rates(each, *codes, before) for each in (plain, own))
-        gain, error = _gain(_loss(same, y) - _loss(apart, y), share, account)
+        gain, error = paired(_loss(same, y) - _loss(apart, y), share, account)
         told.append(
             {
                 "grouping": grouping,
@@ -214,14 +215,6 @@ def _offset(odds: Floats, y: Floats, weight: Floats) -> float:
 
 def _loss(odds: Floats, y: Floats) -> Floats:
     return np.asarray(np.logaddexp(0, odds) - y * odds)
-
-
-def _gain(gained: Floats, weight: Floats, account: Ints) -> tuple[float, float]:
-    """Weighted mean, and its standard error with the rows of an account as one."""
-    total = weight.sum()
-    mean = float(weight @ gained / total)
-    by_account = np.bincount(account, weight * (gained - mean))
-    return mean, float(np.sqrt(by_account @ by_account) / total)
 
 
 def describe(compared: pd.DataFrame) -> list[dict[str, Any]]:

@@ -18,16 +18,34 @@ from training.split import Fold
 Array = NDArray[np.float64]
 
 
-def told_before(
+def learned_before(
     table: pd.DataFrame,
     folds: Sequence[Fold],
     metrics: Mapping[str, Metric],
     embargo_days: int,
     **today: Any,
-) -> pd.DataFrame:
-    """Health of the judged rows, each by a score that knew only what came before.
+) -> list[HealthScore | None]:
+    """The health score as it could be learned before each block; None where too little was known.
 
-    So does the choice of groups with goals of their own.
+    So is the choice of groups with goals of their own.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Training table.
+    folds : sequence of Fold
+    metrics : mapping of name to Metric
+    embargo_days : int
+    **today
+        `present_weights`, `present_goals` and `seed` of `HealthScore.fit`, where there are any.
+    """
+    return [_learned(fold.parts(table)[0], metrics, embargo_days, today) for fold in folds]
+
+
+def told_before(
+    table: pd.DataFrame, folds: Sequence[Fold], scores: Sequence[HealthScore | None]
+) -> pd.DataFrame:
+    """Health of the judged rows, each by the score that knew only what came before.
 
     Parameters
     ----------
@@ -35,10 +53,8 @@ def told_before(
         Training table.
     folds : sequence of Fold
         All of the backtest; the first only warms up.
-    metrics : mapping of name to Metric
-    embargo_days : int
-    **today
-        `present_weights`, `present_goals` and `seed` of `HealthScore.fit`, where there are any.
+    scores : sequence of HealthScore or None
+        As `learned_before` gives them.
 
     Returns
     -------
@@ -46,9 +62,8 @@ def told_before(
         account_id, as_of, health, and scorecard_probability: churn among those due, null where too
         few had churned to learn it.
     """
-    return pd.concat(
-        [_told(table, fold, metrics, embargo_days, today) for fold in folds[1:]], ignore_index=True
-    )
+    parts = [_told(fold.parts(table)[1], score) for fold, score in zip(folds, scores, strict=True)]
+    return pd.concat(parts[1:], ignore_index=True)
 
 
 def interactions(
@@ -74,23 +89,26 @@ def interactions(
     return [asdict(each) for each in found.interactions]
 
 
-def _told(
-    table: pd.DataFrame,
-    fold: Fold,
+def _learned(
+    before: pd.DataFrame,
     metrics: Mapping[str, Metric],
     embargo_days: int,
     today: Mapping[str, Any],
-) -> pd.DataFrame:
-    before, block = fold.parts(table)
-    keys = block[["account_id", "as_of"]]
+) -> HealthScore | None:
     present_goals, seed = today.get("present_goals", {}), today.get("seed", 0)
     groups, _ = grouping.chosen(before, metrics, embargo_days, present_goals, seed)
     try:
-        score = HealthScore.fit(
+        return HealthScore.fit(
             before, before["churned"], before["weight"], metrics, 0, grouping=groups, **today
         )
     except TenureError:
         # too little was known so early; later blocks are judged
+        return None
+
+
+def _told(block: pd.DataFrame, score: HealthScore | None) -> pd.DataFrame:
+    keys = block[["account_id", "as_of"]]
+    if score is None:
         return keys.assign(health=np.nan, scorecard_probability=np.nan)
     risk = np.nan if score.learned == "nothing" else score.risk(block)
     return keys.assign(health=score.score(block)["health"], scorecard_probability=risk)

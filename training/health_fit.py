@@ -14,7 +14,7 @@ from training.health_evidence import dimension_weights, goals_of, intervals, wit
 from training.health_rows import Rows, rows_of, usable
 from training.present import Goals, expected, middles
 from training.ramp import Problem, Ramps
-from training.scorecard import Grouping, Learned, MetricWeight
+from training.scorecard import Grouping, Learned, LogOdds, MetricWeight
 
 CHURNS_FOR_DIMENSIONS = 60
 CHURNS_FOR_METRICS = 200
@@ -76,9 +76,7 @@ def learn(
         )
         for j, metric in enumerate(used)
     )
-    apart = len(data.segments)
-    intercepts = found.intercept[0] + np.append(found.linear[:apart], found.linear[apart])
-    context = found.linear[apart + 1 :]
+    odds = _log_odds(data, found)
     return {
         "learned": learned,
         "accounts": len(np.unique(data.account)),
@@ -88,12 +86,28 @@ def learn(
         "segments": data.segments,
         "grouping": grouping,
         "left_out": left_out,
-        "intercepts": tuple(intercepts.tolist()),
+        "intercepts": tuple(odds.group.tolist()),
         "background": tuple(
             replace(each, log_odds=float(c))
-            for each, c in zip(data.background, context, strict=True)
+            for each, c in zip(data.background, odds.context, strict=True)
         ),
+        "drawn": tuple(_log_odds(data, each) for each in draws),
     }
+
+
+def _log_odds(data: Rows, ramps: Ramps) -> LogOdds:
+    """Ramps in the metrics' units."""
+    apart = len(data.segments) + 1
+    sign, centre, spread = data.scale.sign[:, None], data.scale.centre, data.scale.spread
+    green = ramps.green[:, None] + ramps.shift
+    return LogOdds(
+        red=sign * (centre + spread * (green - ramps.width[:, None])),
+        green=sign * (centre + spread * green),
+        metric=ramps.beta,
+        missing=ramps.missing,
+        group=ramps.intercept[0] + ramps.linear[:apart],
+        context=ramps.linear[apart:],
+    )
 
 
 def _with_present(

@@ -15,7 +15,7 @@ Needs no LightGBM.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -38,6 +38,7 @@ from training.scorecard import (
     Goal,
     Grouping,
     Learned,
+    LogOdds,
     MetricWeight,
     numbers,
 )
@@ -67,6 +68,8 @@ class HealthScore:
     background : tuple of Background
     grouping : Grouping
         What sets segments apart: the column ``segment``, or what `training.grouping` found.
+    drawn : tuple of LogOdds
+        What each refit says of the log-odds; not written down.
     """
 
     learned: Learned
@@ -79,6 +82,7 @@ class HealthScore:
     intercepts: tuple[float, ...]
     background: tuple[Background, ...]
     grouping: Grouping = BY_SEGMENT
+    drawn: tuple[LogOdds, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def fit(
@@ -216,17 +220,31 @@ class HealthScore:
                 f"Learn again once {CHURNS_FOR_DIMENSIONS} have churned; if they have, no metric "
                 "runs the way it should: check what the columns mean.",
             )
+        odds = self.log_odds
         lost, seen = self._lost(*self._read(table))
-        red = np.array([m.log_odds for m in self.metrics])
-        missing = np.array([m.log_odds_missing for m in self.metrics])
-        log_odds = np.array(self.intercepts)[self.grouping.codes(table, self.segments)]
-        for each in self.background:
-            log_odds = log_odds + each.log_odds * each.standard(table)
-        return np.asarray(expit(log_odds + np.where(seen, red * lost, missing).sum(axis=1)))
+        z = odds.group[self.grouping.codes(table, self.segments)]
+        for each, slope in zip(self.background, odds.context, strict=True):
+            z = z + slope * each.standard(table)
+        return np.asarray(expit(z + np.where(seen, odds.metric * lost, odds.missing).sum(axis=1)))
+
+    @cached_property
+    def log_odds(self) -> LogOdds:
+        """What the scorecard adds to the log-odds of churn of a row that is due."""
+        _, red, green = self._goals
+        return LogOdds(
+            red=red.T,
+            green=green.T,
+            metric=np.array([m.log_odds for m in self.metrics]),
+            missing=np.array([m.log_odds_missing for m in self.metrics]),
+            group=np.array(self.intercepts),
+            context=np.array([each.log_odds for each in self.background]),
+        )
 
     def to_json(self) -> str:
         """Everything that was learned, as text."""
-        return json.dumps({"format": 1, **asdict(self)}, indent=1, allow_nan=False)
+        told = asdict(replace(self, drawn=()))
+        told.pop("drawn")
+        return json.dumps({"format": 1, **told}, indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -1,9 +1,13 @@
-"""The ladder: what is learned where few have left.
+"""The ladder: which kind of model serves.
 
 LightGBM needs churns. Below `FEW` churned accounts a penalised logistic model goes through the same
-backtest beside it, and each block of time is judged by whichever had the lower log-loss on earlier
-blocks, as far as their outcomes were known by then. So the figures are those of the choice itself.
-What serves is chosen in the same way, on all blocks.
+backtest beside it, and from where a health scorecard can be learned so does LightGBM together with
+that. Each block of time is judged by whichever had the lowest log-loss on earlier blocks, as far as
+their outcomes were known by then. So the figures are those of the choice itself. What serves is
+chosen in the same way, on all blocks.
+
+Two that err differently are better together than the better one, unless that is sure to be: the
+trees stand alone only where their log-loss was lower by more than chance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +17,12 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from features.errors import TenureError
 from features.metric import Metric
 from training.churn_model import ChurnModel, choose_trees
 from training.encoding import encode, learn_features
-from training.evaluate import Array, draw_figures, log_losses
+from training.evaluate import Array, draw_figures, log_losses, paired
+from training.health_score import HealthScore
 from training.linear import Linear
 from training.split import Fold
 
@@ -31,7 +37,11 @@ SURE = 1.645
 HOPELESS = 20
 """Times as many churns, from which on two models are called equal."""
 
-NAMES = {"trees": "LightGBM", "logistic": "the logistic model"}
+NAMES = {
+    "trees": "LightGBM",
+    "logistic": "the logistic model",
+    "blend": "LightGBM with the health scorecard",
+}
 
 
 class Recipe(Protocol):
@@ -80,6 +90,27 @@ class Logistic:
         return ChurnModel(features, frozenset(metrics.keys() - rows.columns), grown)
 
 
+@dataclass(frozen=True)
+class Blended:
+    """LightGBM and the health scorecard together, among renewals whose days lie in `window`.
+
+    `today` is what `HealthScore.fit` wants beside rows and metrics.
+    """
+
+    trees: Recipe
+    window: tuple[int, int]
+    today: Mapping[str, Any]
+
+    def fit(self, rows: pd.DataFrame, metrics: Mapping[str, Metric], seed: int) -> ChurnModel:
+        """Learn both from rows with `due`, `churned` and `weight`."""
+        model = self.trees.fit(rows, metrics, seed)
+        try:
+            score = HealthScore.fit(rows, rows["churned"], rows["weight"], metrics, 0, **self.today)
+        except TenureError:
+            return model
+        return model.beside(score, rows, self.window)
+
+
 def settle_trees(
     before: pd.DataFrame,
     later: pd.DataFrame,
@@ -102,12 +133,14 @@ def settle_logistic(
     """Choose the penalty on later rows; `window` has the days to a renewal that is due."""
     recipes = [Logistic(ridge, window) for ridge in RIDGES]
     models = [recipe.fit(before, metrics, 0) for recipe in recipes]
-    best = int(np.argmin([mean_loss(later, model.predict_proba(later)) for model in models]))
+    told = [later.assign(probability=model.predict_proba(later)) for model in models]
+    best = int(np.argmin([mean_loss(each) for each in told]))
     return models[best], recipes[best]
 
 
-def mean_loss(rows: pd.DataFrame, probability: Array) -> float:
-    """Weighted log-loss of probabilities."""
+def mean_loss(rows: pd.DataFrame) -> float:
+    """Weighted log-loss of rows with `churned`, `weight` and `probability`."""
+    probability = rows["probability"].to_numpy(np.float64)
     losses = log_losses(probability, rows["churned"].to_numpy(np.float64))
     return float(np.average(losses, weights=rows["weight"]))
 
@@ -153,14 +186,21 @@ def _best(
     told: Mapping[str, pd.DataFrame], number: int, day: pd.Timestamp, embargo_days: int
 ) -> str:
     """Lowest log-loss on the blocks before `number`, of rows whose outcome was known on `day`."""
+    rows = next(iter(told.values()))
+    known = rows["as_of"] <= day - pd.Timedelta(days=embargo_days)
+    past = known & (rows["fold"] < number)
+    alone = min((name for name in told if name != "blend"), key=lambda n: mean_loss(told[n][past]))
+    both = alone == "trees" and "blend" in told
+    return "blend" if both and not _surely(*(told[n][past] for n in ("trees", "blend"))) else alone
 
-    def loss(name: str) -> float:
-        rows = told[name]
-        known = rows["as_of"] <= day - pd.Timedelta(days=embargo_days)
-        past = rows[known & (rows["fold"] < number)]
-        return mean_loss(past, past["probability"].to_numpy(np.float64))
 
-    return min(told, key=loss)
+def _surely(better: pd.DataFrame, worse: pd.DataFrame) -> bool:
+    """Whether one's log-loss on the same rows is lower by more than chance."""
+    y = better["churned"].to_numpy(np.float64)
+    ours, theirs = (log_losses(each["probability"].to_numpy(), y) for each in (better, worse))
+    account = pd.factorize(better["account_id"])[0].astype(np.intp)
+    gain, error = paired(theirs - ours, better["weight"].to_numpy(np.float64), account)
+    return gain > SURE * error
 
 
 def verdict(told: Mapping[str, pd.DataFrame], chosen: str, seed: int) -> dict[str, Any]:
@@ -173,11 +213,12 @@ def verdict(told: Mapping[str, pd.DataFrame], chosen: str, seed: int) -> dict[st
     Returns
     -------
     dict
-        chosen; log_loss by name; difference (the other's less the chosen's), low, high (90 %);
+        chosen; log_loss by name; difference (the next best's less its own), low, high (90 %);
         churned (accounts judged); more_churned (None where it is settled or hopeless); verdict
     """
     rows = told[chosen]
-    [other] = [name for name in told if name != chosen]
+    losses = {name: mean_loss(rows) for name, rows in told.items()}
+    other = min(told.keys() - {chosen}, key=lambda name: losses[name])
     y = rows["churned"].to_numpy(np.float64)
     theirs, ours = (
         log_losses(told[name]["probability"].to_numpy(np.float64), y) for name in (other, chosen)
@@ -190,10 +231,11 @@ def verdict(told: Mapping[str, pd.DataFrame], chosen: str, seed: int) -> dict[st
     error = float(np.std(draw_figures(rows, mean, seed=seed)["difference"]))
     churned = int(rows.loc[rows["churned"], "account_id"].nunique())
     more = more_churned(point, error, churned)
-    losses = {name: mean_loss(told[name], told[name]["probability"].to_numpy()) for name in told}
+    tried = f"{('two', 'three')[len(told) - 2]} kinds of model were tried"
+    tried = f"With so few churns {tried}" if "logistic" in told else tried.capitalize()
     said = (
-        f"With so few churns two kinds of model were tried, and {NAMES[chosen]} serves: log-loss "
-        f"{losses[chosen]:.4f} out of time against {losses[other]:.4f} of {NAMES[other]}. "
+        f"{tried}, and {NAMES[chosen]} serves: log-loss {losses[chosen]:.4f} out of time against "
+        f"{losses[other]:.4f} of {NAMES[other]}. "
     )
     if more == 0:
         said += f"{churned} churned accounts settle that."

@@ -99,9 +99,10 @@ def _off(groups: pd.DataFrame | None) -> list[str]:
 
 
 def _kind(summary: Mapping[str, Any]) -> str:
-    if summary["trees"]:
-        return f"{summary['trees']} trees (LightGBM)"
-    return "a penalised logistic model"
+    if summary["kind"] == "logistic":
+        return "a penalised logistic model"
+    beside = " together with the health scorecard" if summary["kind"] == "blend" else ""
+    return f"{summary['trees']} trees (LightGBM){beside}"
 
 
 def _table(rows: pd.DataFrame | None, columns: list[str]) -> list[str]:

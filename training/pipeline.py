@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ import pandas as pd
 
 from features.baseline import NAME as BASELINE
 from features.errors import TenureError
-from features.metric import CONTEXT, Metric
+from features.metric import Metric
 from features.settings import ObservationSettings, Settings
 from training import (
+    backtest,
     baseline,
     comparison,
     drift,
@@ -32,26 +32,13 @@ from training.churn_model import ChurnModel, Track, quiet
 from training.health import Health
 from training.health_score import HealthScore
 from training.outlook import Outlook
-from training.split import Fold, known_before, rolling_origin, within
+from training.split import Fold, rolling_origin, within
 
 FEWEST_CHURNED = 30
 """Churned accounts among those due, below which nothing is learned."""
 
 FEWEST_CHURNED_ROWS = 10
 """Churned rows in the smallest training part."""
-
-TOLD = (
-    "segment",
-    "industry",
-    "region",
-    "touch_model",
-    "arr",
-    "tenure_days",
-    "active_days_28d",
-    BASELINE,
-)
-"""Of each judged row, kept for the report: who is who, how long, how large, how active, and the
-company's own score."""
 
 EXAMPLE_ROWS = 5
 
@@ -127,48 +114,55 @@ def train(
     folds = rolling_origin(table["as_of"], settings.training.folds, embargo_days)
     _check_first(folds[0].parts(table)[0], folds[0])
     found = _searched(table, folds[0], metrics, settings, searches, track)
-    told, recipes = {}, {}
-    for name, settle in _rungs(table, settings, found.shape if found else {}).items():
-        recipes[name], out_of_time = _out_of_time(settle, table, folds, metrics, seed, track)
-        told[name] = _calibrated_in_time(out_of_time, folds, embargo_days)
-        if BASELINE in table:
-            told[name] = baseline.calibrated_in_time(told[name], folds, embargo_days)
-    chosen, backtest = ladder.choose(told, folds, embargo_days)
+    today = _today(settings)
+    known = health_backtest.learned_before(table, folds, metrics, embargo_days, **today)
+    window = backtest.due_window(settings.observations)
+    runs = backtest.runs(table, folds, metrics, settings, found.shape if found else {}, track)
+    runs |= backtest.blended(runs["trees"], table, folds, known, window, today)
+    told = {
+        name: backtest.calibrated_in_time(run.rows, folds, embargo_days)
+        for name, run in runs.items()
+    }
+    chosen, judged = ladder.choose(told, folds, embargo_days)
     judged_by = told[chosen]
     # before the rest, which leaves less room for the whole matrix
+    recipe = runs["logistic" if chosen == "logistic" else "trees"].recipe
     model = replace(
-        recipes[chosen].fit(table, metrics, seed),
+        recipe.fit(table, metrics, seed),
         calibration=Calibration.fit(judged_by["score"], judged_by["churned"], judged_by["weight"]),
     ).with_bags(
         table, table["churned"], table["weight"], settings.training.bags, seed=seed, track=track
     )
 
-    health, backtest, compared = _health(table, backtest, folds, metrics, settings)
-    ahead, backtest, of_ahead = outlook.learn(table, backtest, folds, metrics, settings)
+    health, judged, compared = _health(table, judged, folds, known, metrics, settings)
+    if chosen == "blend":
+        model = model.beside(health.score, table, window)
+    ahead, judged, of_ahead = outlook.learn(table, judged, folds, metrics, settings)
 
     importance = _importance(model, table, metrics)
     used = [metrics[feature.name] for feature in model.features]
-    judged = evaluate.summary(backtest, seed=seed)
+    figures = evaluate.summary(judged, seed=seed)
     summary = {
-        **judged,
+        **figures,
         **evaluate.counts(table),
-        "judged": {name: judged[name] for name in evaluate.counts(backtest)},
-        "trees": getattr(recipes[chosen], "trees", 0),
+        "judged": {name: figures[name] for name in evaluate.counts(judged)},
+        "kind": chosen,
+        "trees": getattr(recipe, "trees", 0),
         "ladder": ladder.verdict(told, chosen, seed) if len(told) > 1 else None,
         "learning_curve": learning.curve(
             table,
             folds[-1],
-            recipes[chosen],
+            runs[chosen].recipe,
             metrics,
             judged_by.loc[judged_by["fold"] == len(folds) - 1, "score"].to_numpy(np.float64),
             seed,
         ),
-        "baseline": baseline.summary(backtest, seed=seed) if BASELINE in backtest else None,
+        "baseline": baseline.summary(judged, seed=seed) if BASELINE in judged else None,
         "search": found and {"shape": dict(found.shape), "verdict": found.verdict},
         "features": len(model.features),
         "calibration": asdict(model.calibration),
         "health_score": {
-            **(told := health_backtest.summary(backtest, health, seed)),
+            **(told := health_backtest.summary(judged, health, seed)),
             "interactions": health_backtest.interactions(told, table, metrics, embargo_days, seed),
             "groupings": grouping.describe(compared),
             **_present(table, health, settings, metrics),
@@ -182,7 +176,7 @@ def train(
     }
     example = table.tail(EXAMPLE_ROWS)[[feature.name for feature in model.features]]
     trials = found.trials if found else None
-    return Trained(model, health, backtest, summary, importance, example, trials, ahead)
+    return Trained(model, health, judged, summary, importance, example, trials, ahead)
 
 
 def embargo(observations: ObservationSettings) -> int:
@@ -216,58 +210,21 @@ def _searched(
     )
 
 
-def _rungs(
-    table: pd.DataFrame, settings: Settings, shape: Mapping[str, Any]
-) -> dict[str, ladder.Settle]:
-    """Kinds of model that go through the backtest, the simplest first."""
-    chosen = settings.training
-    rungs: dict[str, ladder.Settle] = {}
-    if ladder.is_short(table):
-        look = settings.observations
-        # the step up begins on the day after the lead, the step down after the horizon
-        window = (look.lead_days + 1, look.lead_days + look.horizon_days + 1)
-        rungs["logistic"] = partial(ladder.settle_logistic, window=window)
-    rungs["trees"] = partial(ladder.settle_trees, most=chosen.trees, seed=chosen.seed, shape=shape)
-    return rungs
-
-
-def _out_of_time(
-    settle: ladder.Settle,
-    table: pd.DataFrame,
-    folds: list[Fold],
-    metrics: Mapping[str, Metric],
-    seed: int,
-    track: Track,
-) -> tuple[ladder.Recipe, pd.DataFrame]:
-    """Settle on the warm-up how to learn, and predict each block from what was known before it.
-
-    Beside it stands `contract_score`: log-odds of a model of the same kind that knows the contract
-    and the account's traits, and no signal at all. What it ranks right is owed to who is due, for
-    how long and for how much. Only what goes beyond it shows that usage, surveys and the rest tell
-    of churn. It is settled for itself: else it would be beaten unfairly.
-    """
-    before, after = folds[0].parts(table)
-    warm_up, recipe = settle(before, after, metrics)
-    contract = {
-        name: each for name, each in metrics.items() if each.dimension == CONTEXT and name in table
+def _today(settings: Settings) -> dict[str, Any]:
+    """What `HealthScore.fit` wants beside rows and metrics."""
+    present = settings.health_present
+    return {
+        "present_weights": present.weights,
+        "present_goals": present.goals,
+        "seed": settings.training.seed,
     }
-    known = [*contract, "churned", "weight"]
-    by_contract = settle(before[known], after[known], contract)[1] if contract else None
-    predicted = [_predict(warm_up, table, folds[0], number=0)]
-    for number, fold in enumerate(track(folds[1:], "Backtest"), start=1):
-        before, after = fold.parts(table)
-        block = _predict(recipe.fit(before, metrics, seed), table, fold, number)
-        block["contract_score"] = (
-            by_contract.fit(before[known], contract, 0).scores(after[known]) if by_contract else 0.0
-        )
-        predicted.append(block)
-    return recipe, pd.concat(predicted, ignore_index=True)
 
 
 def _health(
     table: pd.DataFrame,
-    backtest: pd.DataFrame,
+    judged: pd.DataFrame,
     folds: list[Fold],
+    known: list[HealthScore | None],
     metrics: Mapping[str, Metric],
     settings: Settings,
 ) -> tuple[Health, pd.DataFrame, pd.DataFrame]:
@@ -275,20 +232,16 @@ def _health(
 
     Beside them, what each grouping of accounts would gain with goals of its own.
     """
-    today: dict[str, Any] = {
-        "present_weights": settings.health_present.weights,
-        "present_goals": settings.health_present.goals,
-        "seed": settings.training.seed,
-    }
-    embargo_days, present = embargo(settings.observations), today["present_goals"]
-    told = health_backtest.told_before(table, folds, metrics, embargo_days, **today)
-    backtest = backtest.merge(told, on=["account_id", "as_of"], how="left", validate="1:1")
+    today = _today(settings)
+    told = health_backtest.told_before(table, folds, known)
+    judged = judged.merge(told, on=["account_id", "as_of"], how="left", validate="1:1")
+    embargo_days, goals = embargo(settings.observations), today["present_goals"]
+    groups, compared = grouping.chosen(table, metrics, embargo_days, goals, today["seed"])
     refits = 2 * settings.training.bags
-    groups, compared = grouping.chosen(table, metrics, embargo_days, present, today["seed"])
     score = HealthScore.fit(
         table, table["churned"], table["weight"], metrics, refits, grouping=groups, **today
     )
-    return Health(score, Bands.learn(backtest)), backtest, compared
+    return Health(score, Bands.learn(judged)), judged, compared
 
 
 def _present(
@@ -302,40 +255,6 @@ def _present(
         "present_goals": dict(present.goals),
         "changes": comparison.changes(table, health, weights, present.goals),
     }
-
-
-def _predict(model: ChurnModel, table: pd.DataFrame, fold: Fold, number: int) -> pd.DataFrame:
-    """Predict the later block, beside the churn rates that were known before it."""
-    before, block = fold.parts(table)
-    known = before[["due", "churned", "weight"]]
-    keys = ["account_id", "as_of", "churned", "due", "renewal_date", "weight"]
-    keys += [name for name in TOLD if name in block]
-    return block[keys].assign(
-        term_days=block.get("term_days", np.nan),
-        fold=number,
-        score=model.scores(block),
-        base_rate=_rate(known),
-        base_rate_due=_rate(known[known["due"]]),
-    )
-
-
-def _rate(rows: pd.DataFrame) -> float:
-    """Weighted churn rate, one half where nothing is known."""
-    return float(np.average(rows["churned"], weights=rows["weight"])) if len(rows) else 0.5
-
-
-def _calibrated_in_time(
-    out_of_time: pd.DataFrame, folds: list[Fold], embargo_days: int
-) -> pd.DataFrame:
-    """Give each block the calibration that could be learned before it began; the first has none."""
-    parts = []
-    for number, fold in enumerate(folds):
-        past = known_before(out_of_time, number, fold, embargo_days)
-        calibration = Calibration.fit(past["score"], past["churned"], past["weight"])
-        block = out_of_time[out_of_time["fold"] == number]
-        scores = block["score"].to_numpy(np.float64)
-        parts.append(block.assign(probability=calibration.probability(scores)))
-    return pd.concat(parts, ignore_index=True)
 
 
 def _importance(

@@ -162,12 +162,37 @@ class Background:
 
     def standard(self, table: pd.DataFrame) -> Floats:
         """The column on a common scale, shape (n,)."""
-        if self.name not in table:
-            return np.zeros(len(table))
-        values = numbers(table, self.name)
-        if self.logarithm:
-            values = np.log1p(np.maximum(values, 0.0))
-        return np.nan_to_num((values - self.centre) / self.spread)
+        absent = self.name not in table
+        return np.zeros(len(table)) if absent else self.on_scale(numbers(table, self.name))
+
+    def on_scale(self, values: Floats) -> Floats:
+        """Values on the common scale, shape (n,)."""
+        told = np.log1p(np.maximum(values, 0.0)) if self.logarithm else values
+        return np.nan_to_num((told - self.centre) / self.spread)
+
+
+@dataclass(frozen=True, eq=False)
+class LogOdds:
+    """What a scorecard adds to the log-odds of churn, as arrays over p metrics and s groups.
+
+    Parameters
+    ----------
+    red, green : ndarray of shape (p, s)
+        Ends of the ramps in the metrics' units; the last group is any other.
+    metric, missing : ndarray of shape (p,)
+        Log-odds from green to red, and of a missing value.
+    group : ndarray of shape (s,)
+        Log-odds with all metrics green.
+    context : ndarray of shape (len(BACKGROUND),)
+        Log-odds for one unit of each `Background.standard`.
+    """
+
+    red: Floats
+    green: Floats
+    metric: Floats
+    missing: Floats
+    group: Floats
+    context: Floats
 
 
 def numbers(table: pd.DataFrame, name: str) -> Floats:

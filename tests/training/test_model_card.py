@@ -15,6 +15,7 @@ SUMMARY = {
     "first_day": "2024-01-01",
     "last_day": "2025-12-01",
     "trees": 80,
+    "kind": "trees",
     "ladder": None,
     "verdict": "Skill over the base rate.",
     "leaks": [],
