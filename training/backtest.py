@@ -12,9 +12,11 @@ from features.baseline import NAME as BASELINE
 from features.metric import CONTEXT, Metric
 from features.settings import ObservationSettings, Settings
 from training import baseline, ladder
+from training.blend import mixed
 from training.calibration import Calibration
 from training.churn_model import ChurnModel, Track
 from training.health_score import HealthScore
+from training.ladder import SHARES
 from training.split import Fold, known_before
 
 TOLD = (
@@ -39,15 +41,15 @@ class Run:
     ----------
     recipe : Recipe
         As it was settled on the warm-up.
-    models : tuple of ChurnModel
-        What was learned before each block.
     rows : DataFrame
-        What they said of the blocks, before calibration.
+        What was said of the blocks, before calibration.
+    models : tuple of ChurnModel
+        What was learned before each block, where it is asked once more.
     """
 
     recipe: ladder.Recipe
-    models: tuple[ChurnModel, ...]
     rows: pd.DataFrame
+    models: tuple[ChurnModel, ...] = ()
 
 
 def runs(
@@ -102,18 +104,21 @@ def blended(
     today : mapping
         What `HealthScore.fit` wants beside rows and metrics.
     """
-    models, parts = [], []
-    for number, (fold, model, score) in enumerate(zip(folds, trees.models, scores, strict=True)):
-        before, block = fold.parts(table)
-        both = model.beside(score, before, window) if score else model
-        rows = trees.rows[trees.rows["fold"] == number]
-        models.append(both)
-        parts.append(rows.assign(score=both.scores(block)) if both.blend else rows)
-    if not any(model.blend for model in models):
+    if not any(score and score.learned != "nothing" for score in scores):
         return {}
-    grouping = next(each.grouping for each in reversed(scores) if each)
-    recipe = ladder.Blended(trees.recipe, window, {**today, "grouping": grouping})
-    return {"blend": Run(recipe, tuple(models), pd.concat(parts, ignore_index=True))}
+    alone, parts = trees.rows["score"].to_numpy(np.float64), []
+    for fold, model, score in zip(folds, trees.models, scores, strict=True):
+        before, block = fold.parts(table)
+        scorecard = model.beside(score, before, window, share=1.0) if score else model
+        parts.append(scorecard.scores(block))
+    both = {name: mixed(alone, np.concatenate(parts), share) for name, share in SHARES.items()}
+    held = {**today, "grouping": next(each.grouping for each in reversed(scores) if each)}
+    return {
+        name: Run(
+            ladder.Blended(trees.recipe, window, SHARES[name], held), trees.rows.assign(score=score)
+        )
+        for name, score in both.items()
+    }
 
 
 def due_window(observations: ObservationSettings) -> tuple[int, int]:
@@ -153,7 +158,7 @@ def _run(
             by_contract.fit(before[known], contract, 0).scores(after[known]) if by_contract else 0.0
         )
         predicted.append(block)
-    return Run(recipe, tuple(models), pd.concat(predicted, ignore_index=True))
+    return Run(recipe, pd.concat(predicted, ignore_index=True), tuple(models))
 
 
 def _predict(model: ChurnModel, table: pd.DataFrame, fold: Fold, number: int) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """Blend: trees and health scorecard together, for renewals that are due.
 
 Trees see what works together, but need many churns to tell a slope from chance. The scorecard only
-adds points up, each metric in its healthy direction. Their mistakes differ, so that the mean of
-both log-odds is better than either. The scorecard is learned among renewals due and says nothing
-of others: there the trees stand alone.
+adds points up, each metric in its healthy direction. Their mistakes differ, so that a mean of both
+log-odds is better than either. The scorecard is learned among renewals due and says nothing of
+others: there the trees stand alone.
 
 References
 ----------
@@ -56,6 +56,8 @@ class Blend:
         Which of the scorecard's groups each level or band of the column is.
     told : tuple of LogOdds
         The scorecard's, then those of its refits.
+    share : float
+        Of the log-odds, that are the scorecard's; the rest are the trees'.
     means : tuple of float
         What each column of the matrix adds in the mean of the renewals due that were learned from.
     """
@@ -68,6 +70,7 @@ class Blend:
     edges: tuple[float, ...]
     places: tuple[int, ...]
     told: tuple[LogOdds, ...]
+    share: float
     means: tuple[float, ...] = ()
 
     @classmethod
@@ -77,6 +80,7 @@ class Blend:
         features: Sequence[Feature],
         table: pd.DataFrame,
         window: tuple[int, int],
+        share: float,
         refits: int = 0,
     ) -> Self | None:
         """Make a scorecard read a model's matrix.
@@ -89,6 +93,7 @@ class Blend:
         table : DataFrame
             The rows learned from, with `due` and `weight`.
         window : (int, int)
+        share : float
         refits : int
             How many of the scorecard's refits to keep, for intervals.
 
@@ -120,6 +125,7 @@ class Blend:
                 replace(odds, context=odds.context[[each in context for each in score.background]])
                 for odds in (score.log_odds, *score.drawn[:refits])
             ),
+            share=share,
         )
         return replace(plain, means=plain._mean_terms(features, table))
 
@@ -139,9 +145,9 @@ class Blend:
     def shap(self, trees: Floats, base: float, X: Floats) -> Floats:
         """SHAP values of both together, shape (n, columns), from those of the trees.
 
-        Of a row that is due each is half the trees' SHAP value and half that of the scorecard: of
-        a sum, the term less its mean over the renewals due (see `Linear.predict`). What sets these
-        apart from all rows is owed to the days to renewal.
+        Of a row that is due each is the mean, by share, of the trees' SHAP value and that of the
+        scorecard: of a sum, the term less its mean over the renewals due (see `Linear.predict`).
+        What sets these apart from all rows is owed to the days to renewal.
 
         Parameters
         ----------
@@ -152,8 +158,8 @@ class Blend:
         """
         due = np.flatnonzero(self.due(X))
         both = trees.copy()
-        both[due] = (trees[due] + self._terms(X[due]) - np.array(self.means)) / 2
-        both[due, self.days] += (sum(self.means) - base) / 2
+        both[due] += self.share * (self._terms(X[due]) - np.array(self.means) - trees[due])
+        both[due, self.days] += self.share * (sum(self.means) - base)
         return both
 
     def to_json(self) -> str:
@@ -178,7 +184,7 @@ class Blend:
     def _mixed(self, trees: Floats, X: Floats, which: slice) -> Floats:
         due = np.flatnonzero(self.due(X))
         both = trees.copy()
-        both[due] = (trees[due] + self._log_odds(X[due], which)) / 2
+        both[due] = mixed(trees[due], self._log_odds(X[due], which), self.share)
         return both
 
     def _log_odds(self, X: Floats, which: slice) -> Floats:
@@ -243,6 +249,11 @@ class Blend:
             total += w @ self._terms(encode(features, rows))
             weight += w.sum()
         return tuple((total / weight).tolist())
+
+
+def mixed(trees: Floats, scorecard: Floats, share: float) -> Floats:
+    """Mean of two log-odds, the second with a share of the weight."""
+    return np.asarray(trees + share * (scorecard - trees))
 
 
 def _places(grouping: Grouping, segments: Sequence[str], feature: Feature) -> tuple[int, ...]:

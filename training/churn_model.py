@@ -234,7 +234,9 @@ class ChurnModel:
             )
         return replace(self, bags=tuple(boosters))
 
-    def beside(self, score: HealthScore, table: pd.DataFrame, window: tuple[int, int]) -> Self:
+    def beside(
+        self, score: HealthScore, table: pd.DataFrame, window: tuple[int, int], share: float
+    ) -> Self:
         """Put a health scorecard beside the trees, where it learned anything that they can read.
 
         Parameters
@@ -245,10 +247,11 @@ class ChurnModel:
             The rows that both learned from, with `due` and `weight`.
         window : (int, int)
             Days to renewal from which one is due, and from which it no longer is.
+        share : float
+            Of the log-odds of a row that is due, that are the scorecard's.
         """
-        return replace(
-            self, blend=Blend.of(score, self.features, table, window, refits=len(self.bags))
-        )
+        blend = Blend.of(score, self.features, table, window, share, refits=len(self.bags))
+        return replace(self, blend=blend)
 
     def _grown_again(
         self, X: NDArray[np.float64], churned: pd.Series, weight: pd.Series, seed: int

@@ -6,8 +6,8 @@ that. Each block of time is judged by whichever had the lowest log-loss on earli
 their outcomes were known by then. So the figures are those of the choice itself. What serves is
 chosen in the same way, on all blocks.
 
-Two that err differently are better together than the better one, unless that is sure to be: the
-trees stand alone only where their log-loss was lower by more than chance.
+Two that err differently are mostly better together than the better one is: the trees stand alone
+only where their log-loss was lower by more than chance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,6 +36,9 @@ SURE = 1.645
 
 HOPELESS = 20
 """Times as many churns, from which on two models are called equal."""
+
+SHARES: Mapping[str, float] = {"blend 1/4": 0.25, "blend 1/2": 0.5, "blend 3/4": 0.75}
+"""Blends of trees and scorecard, with the scorecard's share of the log-odds."""
 
 NAMES = {
     "trees": "LightGBM",
@@ -99,6 +102,7 @@ class Blended:
 
     trees: Recipe
     window: tuple[int, int]
+    share: float
     today: Mapping[str, Any]
 
     def fit(self, rows: pd.DataFrame, metrics: Mapping[str, Metric], seed: int) -> ChurnModel:
@@ -108,7 +112,7 @@ class Blended:
             score = HealthScore.fit(rows, rows["churned"], rows["weight"], metrics, 0, **self.today)
         except TenureError:
             return model
-        return model.beside(score, rows, self.window)
+        return model.beside(score, rows, self.window, self.share)
 
 
 def settle_trees(
@@ -189,9 +193,20 @@ def _best(
     rows = next(iter(told.values()))
     known = rows["as_of"] <= day - pd.Timedelta(days=embargo_days)
     past = known & (rows["fold"] < number)
-    alone = min((name for name in told if name != "blend"), key=lambda n: mean_loss(told[n][past]))
-    both = alone == "trees" and "blend" in told
-    return "blend" if both and not _surely(*(told[n][past] for n in ("trees", "blend"))) else alone
+
+    def loss(name: str) -> float:
+        return mean_loss(told[name][past])
+
+    alone = min((name for name in told if name not in SHARES), key=loss)
+    both = min((name for name in told if name in SHARES), key=loss, default=None)
+    if both is None or alone != "trees" or _surely(told[alone][past], told[both][past]):
+        return alone
+    return both
+
+
+def kind(name: str) -> str:
+    """Kind of model: trees, logistic or blend, of whatever share."""
+    return name.split()[0]
 
 
 def _surely(better: pd.DataFrame, worse: pd.DataFrame) -> bool:
@@ -213,12 +228,13 @@ def verdict(told: Mapping[str, pd.DataFrame], chosen: str, seed: int) -> dict[st
     Returns
     -------
     dict
-        chosen; log_loss by name; difference (the next best's less its own), low, high (90 %);
-        churned (accounts judged); more_churned (None where it is settled or hopeless); verdict
+        chosen; log_loss by name; difference (the next best kind's less its own), low, high
+        (90 %); churned (accounts judged); more_churned (None where it is settled or hopeless); verdict
     """
     rows = told[chosen]
     losses = {name: mean_loss(rows) for name, rows in told.items()}
-    other = min(told.keys() - {chosen}, key=lambda name: losses[name])
+    other = min((name for name in told if kind(name) != kind(chosen)), key=lambda n: losses[n])
+    kinds = len({kind(name) for name in told})
     y = rows["churned"].to_numpy(np.float64)
     theirs, ours = (
         log_losses(told[name]["probability"].to_numpy(np.float64), y) for name in (other, chosen)
@@ -231,11 +247,11 @@ def verdict(told: Mapping[str, pd.DataFrame], chosen: str, seed: int) -> dict[st
     error = float(np.std(draw_figures(rows, mean, seed=seed)["difference"]))
     churned = int(rows.loc[rows["churned"], "account_id"].nunique())
     more = more_churned(point, error, churned)
-    tried = f"{('two', 'three')[len(told) - 2]} kinds of model were tried"
+    tried = f"{('two', 'three')[kinds - 2]} kinds of model were tried"
     tried = f"With so few churns {tried}" if "logistic" in told else tried.capitalize()
     said = (
-        f"{tried}, and {NAMES[chosen]} serves: log-loss {losses[chosen]:.4f} out of time against "
-        f"{losses[other]:.4f} of {NAMES[other]}. "
+        f"{tried}, and {_named(chosen)} serves: log-loss {losses[chosen]:.4f} out of time against "
+        f"{losses[other]:.4f} of {_named(other)}. "
     )
     if more == 0:
         said += f"{churned} churned accounts settle that."
@@ -256,6 +272,11 @@ def verdict(told: Mapping[str, pd.DataFrame], chosen: str, seed: int) -> dict[st
         "more_churned": more or None,
         "verdict": said,
     }
+
+
+def _named(name: str) -> str:
+    share = f" ({name.split()[1]} of the log-odds of renewals due)" if name in SHARES else ""
+    return NAMES[kind(name)] + share
 
 
 def more_churned(difference: float, error: float, churned: int) -> int | None:

@@ -135,8 +135,8 @@ def train(
     )
 
     health, judged, compared = _health(table, judged, folds, known, metrics, settings)
-    if chosen == "blend":
-        model = model.beside(health.score, table, window)
+    if chosen in ladder.SHARES:
+        model = model.beside(health.score, table, window, ladder.SHARES[chosen])
     ahead, judged, of_ahead = outlook.learn(table, judged, folds, metrics, settings)
 
     importance = _importance(model, table, metrics)
@@ -146,7 +146,7 @@ def train(
         **figures,
         **evaluate.counts(table),
         "judged": {name: figures[name] for name in evaluate.counts(judged)},
-        "kind": chosen,
+        "kind": ladder.kind(chosen),
         "trees": getattr(recipe, "trees", 0),
         "ladder": ladder.verdict(told, chosen, seed) if len(told) > 1 else None,
         "learning_curve": learning.curve(

@@ -1,4 +1,4 @@
-"""Trees and scorecard together: half of each where a renewal is due, the trees alone elsewhere."""
+"""Trees and scorecard together where a renewal is due, the trees alone elsewhere."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,12 +15,14 @@ from training import grouping, pipeline
 from training.calibration import Calibration
 from training.churn_model import ChurnModel
 from training.health_score import HealthScore
+from training.ladder import SHARES
 from training.pipeline import Trained
 from training.scorecard import Grouping
 from training.split import rolling_origin
 
 WINDOW = (1, 93)
 BAGS = 4
+SHARE = 0.75
 GROUPINGS = {
     "segments": Grouping("segment"),
     "bands": Grouping("usage", (-0.5, 0.5)),
@@ -53,16 +55,16 @@ def trees(company: pd.DataFrame, metrics: dict[str, Metric]) -> ChurnModel:
 
 @pytest.fixture(scope="module")
 def model(trees: ChurnModel, score: HealthScore, company: pd.DataFrame) -> ChurnModel:
-    both = trees.beside(score, company, WINDOW)
+    both = trees.beside(score, company, WINDOW, SHARE)
     assert both.blend is not None
     return both
 
 
-def test_half_of_each_where_a_renewal_is_due(
+def test_a_share_of_each_where_a_renewal_is_due(
     model: ChurnModel, trees: ChurnModel, score: HealthScore, company: pd.DataFrame
 ) -> None:
     due = company["due"].to_numpy(bool)
-    mean = (trees.scores(company) + logit(score.risk(company))) / 2
+    mean = (1 - SHARE) * trees.scores(company) + SHARE * logit(score.risk(company))
     told = model.scores(company)
     np.testing.assert_allclose(told[due], mean[due], atol=1e-9)
     assert (told[~due] == trees.scores(company)[~due]).all()
@@ -78,7 +80,7 @@ def test_intervals_come_from_refits_of_both(
     for bag, odds in zip(trees.bags, score.drawn, strict=True):
         of_refit = _naive(score, odds, rows)
         grown = replace(trees, booster=bag).scores(rows)
-        bags.append(model.calibration.probability((grown + of_refit) / 2))
+        bags.append(model.calibration.probability((1 - SHARE) * grown + SHARE * of_refit))
     point = model.predict_proba(rows)
     ends = np.quantile(bags, [0.05, 0.95], axis=0)
     np.testing.assert_allclose(low, np.minimum(ends[0], point), atol=1e-9)
@@ -121,10 +123,10 @@ def test_contributions_add_up_and_their_mean_is_that_of_who_is_due(
         atol=1e-12,
     )
     assert explained.base == trees.explain(company).base
-    # twice what both say less the trees': the scorecard's terms, which weigh up to nothing
+    # what both say less the trees': the scorecard's terms, which weigh up to nothing
     due = company["due"].to_numpy(bool)
     ours, theirs = (each.contributions[due] for each in (explained, trees.explain(company)))
-    terms = (2 * ours - theirs).drop(columns="days_to_renewal")
+    terms = (ours - (1 - SHARE) * theirs).drop(columns="days_to_renewal")
     mean = np.average(terms, axis=0, weights=company["weight"][due])
     np.testing.assert_allclose(mean, 0, atol=1e-9)
     assert (terms.abs().max() > 0.1)["usage"]
@@ -133,7 +135,7 @@ def test_contributions_add_up_and_their_mean_is_that_of_who_is_due(
 def test_a_metric_contributes_what_a_change_of_it_moves(
     model: ChurnModel, score: HealthScore, company: pd.DataFrame
 ) -> None:
-    """Of the scorecard's half: of a sum, an exact SHAP value."""
+    """Of the scorecard's share: of a sum, an exact SHAP value."""
     rows = company[company["due"]].head(50)
     alone = replace(model, calibration=Calibration())
     for name in ("tickets", "nps"):
@@ -142,7 +144,7 @@ def test_a_metric_contributes_what_a_change_of_it_moves(
         trees = replace(alone, blend=None)
         ours = alone.contributions(worse)[0][name] - alone.contributions(rows)[0][name]
         theirs = trees.contributions(worse)[0][name] - trees.contributions(rows)[0][name]
-        np.testing.assert_allclose(2 * ours - theirs, moved, atol=1e-9)
+        np.testing.assert_allclose(ours - (1 - SHARE) * theirs, SHARE * moved, atol=1e-9)
 
 
 def test_risk_never_runs_against_a_healthy_direction(
@@ -182,7 +184,7 @@ def test_a_scorecard_that_learned_nothing_stands_beside_no_trees(
     few = company[company["account_id"].isin(company["account_id"].unique()[:60])]
     nothing = HealthScore.fit(few, few["churned"], few["weight"], metrics, 0)
     assert nothing.learned == "nothing"
-    assert trees.beside(nothing, few, WINDOW).blend is None
+    assert trees.beside(nothing, few, WINDOW, SHARE).blend is None
 
 
 @pytest.fixture(scope="module")
@@ -193,13 +195,16 @@ def trained(company: pd.DataFrame, metrics: dict[str, Metric]) -> Trained:
 
 def test_training_puts_it_beside_the_trees_and_says_so(trained: Trained) -> None:
     told = trained.summary["ladder"]
-    assert told["log_loss"].keys() == {"trees", "blend"}
-    assert told["chosen"] == trained.summary["kind"] == "blend"
+    assert told["log_loss"].keys() == {"trees", *SHARES}
+    assert trained.summary["kind"] == "blend"
+    share = told["chosen"].split()[1]
     assert told["verdict"].startswith(
-        "Two kinds of model were tried, and LightGBM with the health scorecard serves: log-loss "
+        "Two kinds of model were tried, and LightGBM with the health scorecard "
+        f"({share} of the log-odds of renewals due) serves: log-loss "
     )
     assert trained.summary["trees"] > 0
     assert trained.model.blend is not None
+    assert trained.model.blend.share == SHARES[told["chosen"]]
     assert len(trained.model.blend.told) == 1 + 2
 
 
@@ -219,7 +224,11 @@ def test_the_figures_are_those_of_both_before_it_happened(
         before, before["churned"], before["weight"], metrics, 0, grouping=groups
     )
     due = block["days_to_renewal"].to_numpy() < 91
-    mean = (grown.scores(block) + logit(score.risk(block))) / 2
+    alone, card = grown.scores(block), logit(score.risk(block))
     ours = told.set_index(["account_id", "as_of"])["score"]
     ours = ours.loc[pd.MultiIndex.from_frame(block[["account_id", "as_of"]])]
-    np.testing.assert_allclose(ours, np.where(due, mean, grown.scores(block)), atol=1e-9)
+    close = [
+        np.allclose(ours, np.where(due, (1 - share) * alone + share * card, alone), atol=1e-9)
+        for share in SHARES.values()
+    ]
+    assert sum(close) == 1, "one share for the whole block"

@@ -143,7 +143,9 @@ def test_each_block_is_told_by_whichever_was_better_before() -> None:
     assert name == "trees"
 
 
-@pytest.mark.parametrize(("ahead", "serves"), [(-0.1, "blend"), (0.1, "blend"), (1.0, "trees")])
+@pytest.mark.parametrize(
+    ("ahead", "serves"), [(-0.1, "blend 1/2"), (0.1, "blend 1/2"), (1.0, "trees")]
+)
 def test_trees_stand_alone_only_where_they_are_surely_better(ahead: float, serves: str) -> None:
     """Differences of log-loss with a spread of 2 over 100 accounts: a standard error of 0.2."""
     noise = np.random.default_rng(0).normal(size=100)
@@ -155,7 +157,7 @@ def test_trees_stand_alone_only_where_they_are_surely_better(ahead: float, serve
         "churned": True,
         "weight": 1.0,
     })  # fmt: skip
-    told = {"trees": 10.0 + noise - ahead, "blend": np.full(100, 10.0)}
+    told = {"trees": 10.0 + noise - ahead, "blend 1/2": np.full(100, 10.0)}
     both = {name: rows.assign(probability=np.exp(-losses)) for name, losses in told.items()}
     later: Any = type("Cut", (), {"test_from": pd.Timestamp("2024-01-01")})()
     block = {n: each.assign(fold=1, as_of=pd.Timestamp("2024-01-01")) for n, each in both.items()}
