@@ -229,7 +229,8 @@ def verdict(told: Mapping[str, pd.DataFrame], chosen: str, seed: int) -> dict[st
     -------
     dict
         chosen; log_loss by name; difference (the next best kind's less its own), low, high
-        (90 %); churned (accounts judged); more_churned (None where it is settled or hopeless); verdict
+        (90 %); churned (accounts judged); more_churned (None where it is settled or hopeless);
+        verdict
     """
     rows = told[chosen]
     losses = {name: mean_loss(rows) for name, rows in told.items()}

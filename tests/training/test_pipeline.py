@@ -89,6 +89,9 @@ def test_trained_twice_gives_the_same(
     assert one.summary == other.summary
     for ours, theirs in zip(one.model.bags, other.model.bags, strict=True):
         assert ours.model_to_string() == theirs.model_to_string()
+    assert one.model.blend is not None
+    assert other.model.blend is not None
+    assert one.model.blend.to_json() == other.model.blend.to_json()
 
 
 def test_progress_is_shown(panel: pd.DataFrame, metrics: dict[str, Metric]) -> None:
