@@ -21,7 +21,7 @@ from features.errors import TenureError
 from features.metric import Metric
 from training.cells import Floats, Ints
 from training.evaluate import paired
-from training.health_rows import per_renewal
+from training.health_rows import of_some_accounts, per_renewal
 from training.present import Goals
 from training.scorecard import BY_SEGMENT, EVERYONE, Grouping
 from training.split import rolling_origin
@@ -98,7 +98,8 @@ def compare(
         If the history is too short to judge on later renewals.
     """
     groupings = candidates(table) if groupings is None else groupings
-    looks = _looks(table, seed)
+    due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
+    looks = table[of_some_accounts(table, due, LOOKS, seed)]
     before, after = rolling_origin(looks["as_of"], 2, embargo_days)[-1].parts(looks)
     plain = _log_odds(before, after, metrics, None, seed)
     share = per_renewal(after, after["weight"].to_numpy(np.float64))
@@ -126,17 +127,6 @@ def compare(
         )
     frame = pd.DataFrame(told)
     return frame.sort_values("gain", ascending=False, ignore_index=True) if told else frame
-
-
-def _looks(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Looks at renewals that were due, of as many accounts, drawn at random, as `LOOKS` allows."""
-    due = table[table["due"]] if "due" in table else table
-    account, names = pd.factorize(due["account_id"])
-    order = np.random.default_rng(seed).permutation(len(names))
-    reached = np.bincount(account, minlength=len(names))[order].cumsum()
-    drawn = np.zeros(len(names), dtype=bool)
-    drawn[order[reached <= LOOKS]] = True
-    return due[drawn[account]]
 
 
 def find(compared: pd.DataFrame) -> Grouping | None:

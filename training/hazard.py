@@ -52,7 +52,7 @@ MONTH_DAYS = 30
 AT_ONCE = 100_000
 """Rows of a table whose periods are written out at once."""
 
-MOST_ROWS = 150_000
+MOST_ROWS = 100_000
 """Person-periods that are learned from, of accounts drawn at random where there are more."""
 
 
@@ -234,33 +234,37 @@ class Hazard:
         """The same hazards, calibrated so."""
         return replace(self, model=replace(self.model, calibration=calibration))
 
-    def hazards(self, table: pd.DataFrame) -> Floats:
-        """Probability of leaving in each period for who has reached it, shape (n, m)."""
-        lengths = np.diff(self.periods.bounds)
-        told = np.tile(-np.expm1(-self.between * lengths), (len(table), 1))
+    def scores(self, table: pd.DataFrame) -> Floats:
+        """Log-odds before calibration, shape (n, m); NaN where no contract may end."""
+        told = np.full((len(table), len(self.periods.bounds) - 1), np.nan)
         rows = self.periods.persons(table)
         if len(rows):
-            told[rows["place"], rows["period"]] = self.model.predict_proba(
-                self._inputs(table, rows)
-            )
+            own = [each.name for each in self.model.features if each.name not in AHEAD]
+            told[rows["place"], rows["period"]] = self.model.scores(_joined(table, own, rows))
         return told
 
-    def scores(self, table: pd.DataFrame, rows: pd.DataFrame) -> Floats:
-        """Log-odds before calibration of person-periods of a table, shape (rows,)."""
-        return self.model.scores(self._inputs(table, rows))
+    def hazards(self, scores: Floats) -> Floats:
+        """Probability of leaving in each period for who has reached it, shape (n, m)."""
+        between = -np.expm1(-self.between * np.diff(self.periods.bounds))
+        told = self.model.calibration.probability(scores)
+        return np.where(np.isnan(scores), between, told)
 
-    def window_probability(self, table: pd.DataFrame) -> Floats:
+    def window_probability(self, scores: Floats) -> Floats:
         """What the hazards alone say of the outcome window, shape (n,)."""
-        steps = -np.log1p(-self.hazards(table))
+        steps = -np.log1p(-self.hazards(scores))
         return np.asarray(-np.expm1(-steps[:, self.periods.window].sum(axis=1)))
 
-    def curve(self, table: pd.DataFrame, probability: Floats) -> pd.DataFrame:
+    def curve(
+        self, table: pd.DataFrame, probability: Floats, scores: Floats | None = None
+    ) -> pd.DataFrame:
         """Probabilities of leaving within `HORIZONS`, through the served one.
 
         Parameters
         ----------
         table : DataFrame, shape (n, ...)
             Feature table.
+        scores : ndarray, shape (n, m), optional
+            What `scores` gives for the table, where it was asked already.
         probability : ndarray, shape (n,)
             The served probability of the outcome window.
 
@@ -271,7 +275,7 @@ class Hazard:
             the days to which accounts were followed.
         """
         window = self.periods.window
-        steps = -np.log1p(-self.hazards(table))
+        steps = -np.log1p(-self.hazards(self.scores(table) if scores is None else scores))
         with np.errstate(divide="ignore"):
             target = -np.log1p(-np.asarray(probability, dtype=np.float64))
         steps[:, window] *= (target / steps[:, window].sum(axis=1))[:, None]
@@ -299,10 +303,6 @@ class Hazard:
         about = json.loads((folder / FILE).read_text(encoding="utf-8"))
         periods = Periods(about["lead_days"], about["horizon_days"])
         return cls(periods, ChurnModel.load(folder), about["between"], about["reach_days"])
-
-    def _inputs(self, table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-        own = [each.name for each in self.model.features if each.name not in AHEAD]
-        return _joined(table, own, rows)
 
 
 def learnable(

@@ -95,6 +95,7 @@ def told_before(
             ]
             trees = choose_trees(known[0], known[1], {**metrics, **AHEAD}, most, seed)[1]
         model = Hazard.fit(before, metrics, periods, trees, seed, known_until)
+        scores = model.scores(block)
         if number:
             known_rows = pd.concat(past)
             known_rows = known_rows[known_rows["known_at"] <= fold.test_from]
@@ -102,12 +103,12 @@ def told_before(
             served = block[["account_id", "as_of"]].merge(
                 backtest[["account_id", "as_of", "probability"]], how="left"
             )
-            curve = model.curve(block, served["probability"].to_numpy(np.float64))
+            curve = model.curve(block, served["probability"].to_numpy(np.float64), scores)
             told = pd.concat([block[["account_id", "as_of", "followed_days"]], curve], axis=1)
             parts.append(
                 told.assign(
                     churn_days=days_to_churn(block),
-                    curve_alone=model.window_probability(block),
+                    curve_alone=model.window_probability(scores),
                     **_base_rates(dated[dated["as_of"] < known_until], known_until),
                 )
             )
@@ -115,7 +116,7 @@ def told_before(
         closes = pd.to_timedelta(periods.bounds[1:][rows["period"]], unit="D") + grace
         past.append(
             rows.assign(
-                score=model.scores(block, rows),
+                score=scores[rows["place"], rows["period"]],
                 weight=block["weight"].to_numpy(np.float64)[rows["place"]],
                 known_at=block["as_of"].to_numpy()[rows["place"]] + closes.to_numpy(),
             )

@@ -11,10 +11,14 @@ from features.metric import Metric
 from training import places, ramp, ramp_fit, spreads
 from training.cells import Floats, Ints
 from training.health_evidence import dimension_weights, goals_of, intervals, with_lead
-from training.health_rows import Rows, rows_of, usable
+from training.health_rows import Rows, of_some_accounts, rows_of, usable
 from training.present import Goals, expected, middles
 from training.ramp import Problem, Ramps
 from training.scorecard import Grouping, Learned, LogOdds, MetricWeight
+
+LOOKS = 40_000
+"""Looks at renewals beyond which accounts are drawn at random: from 3,000 to 10,000 accounts goals
+hardly gain, and every look costs."""
 
 CHURNS_FOR_DIMENSIONS = 60
 CHURNS_FOR_METRICS = 200
@@ -34,6 +38,7 @@ def learn(
 ) -> dict[str, Any]:
     """The fields of a `HealthScore`: the story in order."""
     is_due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
+    is_due = of_some_accounts(table, is_due, LOOKS, seed)
     used, left_out = usable(table, is_due, metrics)
     fates, shares = churned[is_due].to_numpy(bool), weight[is_due].to_numpy(np.float64)
     data = rows_of(table, is_due, fates, shares, used, grouping)
@@ -46,16 +51,17 @@ def learn(
         else "metrics"
     )
     problem = _with_present(data, used, learned, present_weights, present_goals)
+    best = None
     if learned != "nothing":
-        problem = spreads.learned(problem)
-    found, draws = _ramps(problem, learned, data.account, refits, seed)
+        problem, best = spreads.learned(problem)
+    found, draws = _ramps(problem, best, data.account, refits, seed)
     goals, found = goals_of(data, problem, found, draws if learned == "metrics" else None)
     if learned != "nothing":
         found = ramp_fit.fit_weights(problem, found)
     if not found.beta.any():
         # every metric runs against its healthy direction: there is nothing to stand on
         learned = "nothing"
-        found, draws = _ramps(problem, learned, data.account, refits, seed)
+        found, draws = _ramps(problem, None, data.account, refits, seed)
         goals, found = goals_of(data, problem, found, None)
     goals = with_lead(goals, table, is_due, data, churned.to_numpy(bool))
 
@@ -134,15 +140,16 @@ def _shares(ramps: Ramps) -> Floats:
 
 
 def _ramps(
-    problem: Problem, learned: Learned, account: Ints, refits: int, seed: int
+    problem: Problem, best: Ramps | None, account: Ints, refits: int, seed: int
 ) -> tuple[Ramps, list[Ramps]]:
-    """The scorecard with its ramps where they lie on average, and draws around it."""
-    if learned == "nothing":
+    """The scorecard with its ramps where they lie on average, and draws around it.
+
+    Without a most probable one, the neutral recipe.
+    """
+    if best is None:
         today = problem.expected / problem.expected.sum()
         return replace(ramp.Assumed.before(problem).ramps, beta=today), []
-    free = learned == "metrics"
-    best = ramp_fit.fit(problem)
-    rng = np.random.default_rng(seed)
+    rng, free = np.random.default_rng(seed), not problem.tied
     return places.settled(problem, best) if free else best, [
         ramp_fit.refit(replace(problem, penalties=held), best, account, rng, ramps=free)
         for held in spreads.drawn(problem, best, rng, refits)

@@ -23,15 +23,16 @@ STEPS, STEPS_OF_REFIT = 200, 100
 """Most steps of the optimiser. What is left of a refit after so many is small beside its luck."""
 
 
-def fit(problem: Problem) -> Ramps:
+def fit(problem: Problem, start: Ramps | None = None) -> Ramps:
     """Learn weights, ramps, intercepts and context at once: the most probable scorecard.
 
-    Where metrics are tied, ramps stay as assumed.
+    Where metrics are tied, ramps stay as assumed. `start`, if given, is that of much the same
+    problem, from where it is not far.
     """
     assumed = Assumed.before(problem)
     if problem.tied:
         return fit_weights(problem, assumed.ramps)
-    return _minimise(problem, assumed, assumed.ramps, SOFT)
+    return _minimise(problem, assumed, start or assumed.ramps, SOFT)
 
 
 def fit_weights(problem: Problem, ramps: Ramps) -> Ramps:

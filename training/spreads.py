@@ -52,12 +52,13 @@ class Likelihood:
     betas: int
 
 
-def learned(problem: Problem) -> Problem:
-    """The problem with the spreads under which the data are most probable."""
+def learned(problem: Problem) -> tuple[Problem, Ramps]:
+    """The problem with the spreads under which the data are most probable, and its scorecard."""
+    found = ramp_fit.fit(problem)
     for _ in range(ROUNDS):
-        found = ramp_fit.fit(problem)
         problem = replace(problem, penalties=best(problem, near(problem, found)))
-    return problem
+        found = ramp_fit.fit(problem, found)
+    return problem, found
 
 
 def near(problem: Problem, found: Ramps) -> Likelihood:

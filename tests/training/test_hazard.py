@@ -72,7 +72,7 @@ def later() -> tuple[pd.DataFrame, np.ndarray]:
 
 def test_every_horizon_is_calibrated_against_the_planted_truth(learned, later) -> None:
     table, truth = later
-    alone = learned.window_probability(table)
+    alone = learned.window_probability(learned.scores(table))
     told = learned.curve(table, alone).to_numpy()
     for place, days in enumerate(HORIZONS):
         order = np.argsort(told[:, place], kind="stable")
@@ -98,7 +98,7 @@ def test_the_curve_passes_through_the_served_probability_and_never_falls(learned
 def test_after_the_window_the_hazards_run_on_as_learned(learned, later) -> None:
     table, _ = later
     served = np.full(len(table), 0.2)
-    stays = 1 - learned.hazards(table)
+    stays = 1 - learned.hazards(learned.scores(table))
     bounds = learned.periods.bounds
     for place, days in enumerate(HORIZONS):
         if days > 90:
