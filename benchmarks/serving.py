@@ -41,12 +41,12 @@ class Case:
 
 
 TRAIN = """
-from training import churn_model
-churn_model.TREES = {{
-    **churn_model.TREES, "num_leaves": {leaves}, "min_data_in_leaf": 5, "lambda_l2": 0.0,
+from training import churn_model, growing
+growing.TREES = {{
+    **growing.TREES, "num_leaves": {leaves}, "min_data_in_leaf": 5, "lambda_l2": 0.0,
     "learning_rate": 0.005, "min_sum_hessian_in_leaf": 1e-6,
 }}
-churn_model.FEWEST_TREES = churn_model.PATIENCE = {trees}
+churn_model.FEWEST_TREES = growing.PATIENCE = {trees}
 from serving.cli import main
 main()
 """

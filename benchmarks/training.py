@@ -90,8 +90,8 @@ def measured(part: str, asked: argparse.Namespace) -> dict[str, Any]:
     import lightgbm as lgb
 
     from training import pipeline
-    from training.churn_model import TREES
     from training.encoding import encode, learn_features
+    from training.growing import TREES
 
     empty = held_bytes()
     table, metrics = make(asked.rows, asked.metrics)

@@ -24,7 +24,8 @@ from serving import entries, sentences
 from serving.entries import Entries, Words
 
 if TYPE_CHECKING:
-    from training.churn_model import ChurnModel, Explained
+    from training.churn_model import ChurnModel
+    from training.explained import Explained
     from training.health_score import HealthScore
 
 Cause = Literal["behaviour", "model", "settings"]

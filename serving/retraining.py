@@ -17,7 +17,7 @@ from features.errors import TenureError
 from serving.workflow import Workplace, no_skill
 
 if TYPE_CHECKING:
-    from training.churn_model import Track
+    from training.progress import Track
 
 
 @dataclass(frozen=True)

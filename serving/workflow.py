@@ -17,8 +17,8 @@ from serving import report, score
 from serving.change import Earlier
 
 if TYPE_CHECKING:
-    from training.churn_model import Track
     from training.pipeline import Trained
+    from training.progress import Track
     from training.tracking import ModelInfo, Origin
 
 

@@ -14,9 +14,10 @@ from features.settings import ObservationSettings, Settings
 from training import baseline, ladder
 from training.blend import mixed
 from training.calibration import Calibration
-from training.churn_model import ChurnModel, Track
+from training.churn_model import ChurnModel
 from training.health_score import HealthScore
 from training.ladder import SHARES
+from training.progress import Track
 from training.split import Fold, known_before
 
 TOLD = (

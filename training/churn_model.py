@@ -6,29 +6,30 @@ loading.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from features.baseline import NAME as BASELINE
 from features.errors import TenureError, did_you_mean
 from features.metric import Metric
 from training.bags import side_by_side
 from training.blend import Blend
-from training.calibration import Calibration, logistic, steepness
+from training.calibration import Calibration
 from training.contributions import Forest
 from training.encoding import Feature, encode, learn_features
+from training.explained import Explained
+from training.growing import DEFAULT_SHAPE, grow, threads
 from training.health_score import HealthScore
 from training.linear import Linear
+from training.progress import Track, quiet
 from training.ranked import Ranked
 from training.trees import UnreadError
 
@@ -38,27 +39,8 @@ OUTCOMES = (
     *("churn_date", "followed_days", "outcome", "arr_after", BASELINE),
 )
 
-TREES: Mapping[str, Any] = {
-    "objective": "binary",
-    "learning_rate": 0.05,
-    "num_leaves": 5,
-    "min_data_in_leaf": 40,
-    "lambda_l2": 10.0,
-    "feature_fraction_bynode": 0.6,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
-}
-"""LightGBM's parameters: small trees, slow learning, the same text for the same seed."""
-
 Booster = lgb.Booster | Linear
 """What stands under the calibration; a model of either kind is asked in the same way."""
-
-DEFAULT_SHAPE: Mapping[str, Any] = MappingProxyType({})
-"""Nothing in place of what `TREES` says."""
-
-ONE_THREAD = 2_000_000
-"""Numbers in a matrix below which a second thread costs more than it brings. Results are equal."""
 
 FEW = 16
 """Rows up to which all refits are asked in one call."""
@@ -66,82 +48,12 @@ FEW = 16
 MANY = 10_000
 """Rows from which reading the refits' trees costs less than it saves."""
 
-PATIENCE = 50
-"""Trees without gain on later rows before growing stops."""
-
 FEWEST_TREES = 20
 
 INTERVAL = 0.90
 
 SCORECARD = "scorecard.json"
 """Where the scorecard beside the trees is written."""
-
-
-class Track(Protocol):
-    """Shows progress while a loop goes through its steps, as `rich.progress.track` does."""
-
-    def __call__(self, steps: Sequence[Any], description: str, /) -> Iterable[Any]:
-        """Give the steps one after the other."""
-
-
-def quiet(steps: Sequence[Any], _description: str, /) -> Iterable[Any]:
-    """Show nothing."""
-    return steps
-
-
-@dataclass(frozen=True, eq=False)
-class Explained:
-    """What a model says of n rows, and what that is made of.
-
-    Parameters
-    ----------
-    log_odds : ndarray of shape (n,)
-        Calibrated log-odds of churn.
-    low, high : ndarray of shape (n,)
-        Ends of the 90 % interval of the probability.
-    shap : ndarray of shape (n, p)
-        SHAP values on the scale of calibrated log-odds.
-    base : float
-        Log-odds from which the SHAP values start.
-    names : tuple of p str
-        The features.
-    index : Index, optional
-        Of the rows.
-    """
-
-    log_odds: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    shap: NDArray[np.float64]
-    base: float
-    names: tuple[str, ...]
-    index: pd.Index | None = None
-
-    @property
-    def contributions(self) -> pd.DataFrame:
-        """SHAP values as a table, shape (n, p)."""
-        return pd.DataFrame(self.shap, index=self.index, columns=list(self.names))
-
-    @property
-    def probability(self) -> NDArray[np.float64]:
-        """Calibrated probability of churn, shape (n,)."""
-        return logistic(self.log_odds)
-
-    @cached_property
-    def point_matrix(self) -> NDArray[np.float64]:
-        """Shares of probability, shape (n, p); see `ChurnModel.points`."""
-        steep = steepness(self.base, self.log_odds - self.base)
-        return np.asarray(self.shap * steep[:, None])
-
-    @property
-    def points(self) -> pd.DataFrame:
-        """Shares of probability as a table, shape (n, p)."""
-        return pd.DataFrame(self.point_matrix, index=self.index, columns=list(self.names))
-
-    @property
-    def base_probability(self) -> float:
-        """base_probability + the sum of a row's points = its probability, to 1e-12."""
-        return float(expit(self.base))
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +114,7 @@ class ChurnModel:
         """
         features = learn_features(table, metrics)
         X = encode(features, table)
-        booster = _grow(features, X, churned, weight, trees, seed, shape)
+        booster = grow(features, X, churned, weight, trees, seed, shape)
         return cls(features, frozenset(metrics.keys() - table.columns), booster, shape=shape)
 
     def with_bags(
@@ -260,7 +172,7 @@ class ChurnModel:
             steps = self.booster.steps(self.features)
             return Linear.fit(self.features, X, churned, weight, self.booster.ridge, steps)
         trees = self.booster.num_trees()
-        return _grow(self.features, X, churned, weight, trees, seed, self.shape)
+        return grow(self.features, X, churned, weight, trees, seed, self.shape)
 
     def scores(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Log-odds before calibration, shape (n,)."""
@@ -318,7 +230,7 @@ class ChurnModel:
         explained = self.explain(table)
         return explained.points, explained.base_probability
 
-    def explain(self, table: pd.DataFrame, intervals: bool = True) -> "Explained":
+    def explain(self, table: pd.DataFrame, intervals: bool = True) -> Explained:
         """Probabilities, their intervals and what they are made of, in one pass over the trees.
 
         Every figure is the same to the bit for one row and for many, and equal to what the methods
@@ -328,7 +240,7 @@ class ChurnModel:
 
     def explain_encoded(
         self, X: NDArray[np.float64], index: pd.Index | None = None, intervals: bool = True
-    ) -> "Explained":
+    ) -> Explained:
         """Explain a matrix of shape (n, p), as `encode` makes it."""
         slope, offset = self.calibration.slope, self.calibration.offset
         scores, shap, start = self._shap(X)
@@ -504,7 +416,7 @@ def choose_trees(
         Their number, at least `FEWEST_TREES` where `most` allows.
     """
     features = learn_features(train, metrics)
-    grown = _grow(
+    grown = grow(
         features,
         encode(features, train),
         train["churned"],
@@ -520,49 +432,10 @@ def choose_trees(
     return ChurnModel(features, unused, cut, shape=shape), trees
 
 
-def _grow(
-    features: Sequence[Feature],
-    X: NDArray[np.float64],
-    churned: pd.Series,
-    weight: pd.Series,
-    trees: int,
-    seed: int,
-    shape: Mapping[str, Any],
-    stop_on: tuple[NDArray[np.float64], pd.Series, pd.Series] | None = None,
-) -> lgb.Booster:
-    """Grow so many trees, or fewer if they stop helping on `stop_on` (X, churned, weight)."""
-    parameters = {
-        **TREES,
-        **shape,
-        "seed": seed,
-        "monotone_constraints": [feature.direction for feature in features],
-        "num_threads": _threads(X),
-    }
-    data = lgb.Dataset(
-        X,
-        label=churned.to_numpy(np.float64),
-        weight=weight.to_numpy(np.float64),
-        feature_name=[feature.name for feature in features],
-        categorical_feature=[n for n, each in enumerate(features) if each.kind == "category"],
-        params=parameters,
-    )
-    if stop_on is None:
-        return lgb.train(parameters, data, num_boost_round=trees)
-    later, fates, shares = stop_on
-    check = data.create_valid(later, fates.to_numpy(np.float64), shares.to_numpy(np.float64))
-    stop = lgb.early_stopping(PATIENCE, verbose=False)
-    return lgb.train(parameters, data, trees, valid_sets=[check], callbacks=[stop])
-
-
-def _threads(X: NDArray[np.float64]) -> int:
-    """Number of threads for a matrix; 0 is as many as there are cores."""
-    return 1 if X.size < ONE_THREAD else 0
-
-
 def _predict(booster: Booster, X: NDArray[np.float64]) -> NDArray[np.float64]:
     if not len(X):
         return np.empty(0)
-    scores = booster.predict(X, raw_score=True, num_threads=_threads(X))
+    scores = booster.predict(X, raw_score=True, num_threads=threads(X))
     return np.asarray(scores, dtype=np.float64)
 
 
@@ -587,7 +460,7 @@ def _forest(booster: Booster) -> Forest | None:
 def _shap(booster: Booster, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """The booster's own SHAP values, shape (n, p), and where they start."""
     some = X if len(X) else np.zeros((1, X.shape[1]))
-    values = np.asarray(booster.predict(some, pred_contrib=True, num_threads=_threads(X)))
+    values = np.asarray(booster.predict(some, pred_contrib=True, num_threads=threads(X)))
     return values[: len(X), :-1], float(values[0, -1])
 
 

@@ -19,7 +19,7 @@ from features.errors import TenureError, did_you_mean
 from features.metric import CONTEXT, Metric
 from training import leaks
 from training.calibration import Calibration
-from training.churn_model import KEYS, OUTCOMES, ChurnModel, Track, choose_trees, quiet
+from training.churn_model import KEYS, OUTCOMES, ChurnModel, choose_trees
 from training.evaluate import (
     Array,
     Ranked,
@@ -29,6 +29,7 @@ from training.evaluate import (
     interval,
     log_losses,
 )
+from training.progress import Track, quiet
 
 REPEATS, FOLDS = 3, 5
 INNER_FOLDS = 3

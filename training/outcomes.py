@@ -21,9 +21,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.metric import Metric
-from training.churn_model import TREES
 from training.encoding import Feature, encode, learn_features
 from training.evaluate import draw_figures
+from training.growing import TREES
 from training.split import Fold
 
 Floats = NDArray[np.float64]

@@ -28,10 +28,11 @@ from training import (
 )
 from training.bands import Bands
 from training.calibration import Calibration
-from training.churn_model import ChurnModel, Track, quiet
+from training.churn_model import ChurnModel
 from training.health import Health
 from training.health_score import HealthScore
 from training.outlook import Outlook
+from training.progress import Track, quiet
 from training.split import Fold, rolling_origin, within
 
 FEWEST_CHURNED = 30

@@ -18,8 +18,10 @@ import numpy as np
 import pandas as pd
 
 from features.metric import Metric
-from training.churn_model import TREES, Track, choose_trees, quiet
+from training.churn_model import choose_trees
 from training.evaluate import Array, draw_figures, log_losses
+from training.growing import TREES
+from training.progress import Track, quiet
 from training.split import Fold
 
 if TYPE_CHECKING:

@@ -1,0 +1,73 @@
+"""Growing trees: LightGBM's parameters, and how many of its threads a matrix is worth."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from training.encoding import Feature
+
+TREES: Mapping[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 5,
+    "min_data_in_leaf": 40,
+    "lambda_l2": 10.0,
+    "feature_fraction_bynode": 0.6,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+"""LightGBM's parameters: small trees, slow learning, the same text for the same seed."""
+
+DEFAULT_SHAPE: Mapping[str, Any] = MappingProxyType({})
+"""Nothing in place of what `TREES` says."""
+
+ONE_THREAD = 2_000_000
+"""Numbers in a matrix below which a second thread costs more than it brings. Results are equal."""
+
+PATIENCE = 50
+"""Trees without gain on later rows before growing stops."""
+
+
+def grow(
+    features: Sequence[Feature],
+    X: NDArray[np.float64],
+    churned: pd.Series,
+    weight: pd.Series,
+    trees: int,
+    seed: int,
+    shape: Mapping[str, Any],
+    stop_on: tuple[NDArray[np.float64], pd.Series, pd.Series] | None = None,
+) -> lgb.Booster:
+    """Grow so many trees, or fewer if they stop helping on `stop_on` (X, churned, weight)."""
+    parameters = {
+        **TREES,
+        **shape,
+        "seed": seed,
+        "monotone_constraints": [feature.direction for feature in features],
+        "num_threads": threads(X),
+    }
+    data = lgb.Dataset(
+        X,
+        label=churned.to_numpy(np.float64),
+        weight=weight.to_numpy(np.float64),
+        feature_name=[feature.name for feature in features],
+        categorical_feature=[n for n, each in enumerate(features) if each.kind == "category"],
+        params=parameters,
+    )
+    if stop_on is None:
+        return lgb.train(parameters, data, num_boost_round=trees)
+    later, fates, shares = stop_on
+    check = data.create_valid(later, fates.to_numpy(np.float64), shares.to_numpy(np.float64))
+    stop = lgb.early_stopping(PATIENCE, verbose=False)
+    return lgb.train(parameters, data, trees, valid_sets=[check], callbacks=[stop])
+
+
+def threads(X: NDArray[np.float64]) -> int:
+    """Number of threads for a matrix; 0 is as many as there are cores."""
+    return 1 if X.size < ONE_THREAD else 0
