@@ -168,7 +168,8 @@ class Background:
     def on_scale(self, values: Floats) -> Floats:
         """Values on the common scale, shape (n,)."""
         told = np.log1p(np.maximum(values, 0.0)) if self.logarithm else values
-        return np.nan_to_num((told - self.centre) / self.spread)
+        scaled = (told - self.centre) / self.spread
+        return np.where(np.isnan(scaled), 0.0, scaled)
 
 
 @dataclass(frozen=True, eq=False)
