@@ -72,7 +72,7 @@ class HealthScore(_Form):
     dimensions: dict[str, HealthDimension]
     metrics: dict[str, HealthMetric]
     scorecard: dict[str, float] | None
-    model: dict[str, float] | None
+    trees: dict[str, float] | None
     auc_lost: float | None
     auc_lost_low: float | None
     auc_lost_high: float | None

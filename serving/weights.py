@@ -64,7 +64,7 @@ def told(version: str | int = "champion") -> dict[str, Any]:
             name: summary[name]
             for name in (
                 "scorecard",
-                "model",
+                "trees",
                 "auc_lost",
                 "auc_lost_low",
                 "auc_lost_high",
@@ -154,15 +154,15 @@ def groups_said(document: Told) -> str:
 
 
 def simplicity(document: Told) -> str:
-    """Say what a scorecard costs against the model."""
-    simple, model = document["scorecard"], document["model"]
+    """Say what a scorecard costs against LightGBM alone."""
+    simple, trees = document["scorecard"], document["trees"]
     if simple is None:
-        return "Too few had churned before the judged time to set the scorecard beside the model."
+        return "Too few had churned before the judged time to set the scorecard beside LightGBM."
     lost = document["auc_lost"]
     text = (
         f"Out of time, among renewals due, the scorecard alone gives AUC {simple['auc']:.3f} "
-        f"(calibration error {simple['calibration_error']:.3f}), the model {model['auc']:.3f} "
-        f"({model['calibration_error']:.3f}): simplicity costs {lost:+.3f} (95 % interval "
+        f"(calibration error {simple['calibration_error']:.3f}), LightGBM alone {trees['auc']:.3f} "
+        f"({trees['calibration_error']:.3f}): simplicity costs {lost:+.3f} (95 % interval "
         f"{document['auc_lost_low']:+.3f} to {document['auc_lost_high']:+.3f})."
     )
     if lost > 0.01:

@@ -1,4 +1,4 @@
-"""The health score out of time: what it told before, beside what the model told."""
+"""The health score out of time: what it told before, beside what LightGBM told."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -115,20 +115,20 @@ def _told(block: pd.DataFrame, score: HealthScore | None) -> pd.DataFrame:
 
 
 def summary(backtest: pd.DataFrame, health: Health, seed: int) -> dict[str, Any]:
-    """What the health score is worth beside the model, among renewals due; ready for JSON.
+    """What the health score is worth beside LightGBM, among renewals due; ready for JSON.
 
     Parameters
     ----------
     backtest : DataFrame
-        With health and scorecard_probability.
+        With health, scorecard_probability and trees_probability.
     health : Health
     seed : int
 
     Returns
     -------
     dict
-        learned, accounts, churned; `scorecard` and `model`, each with auc, calibration_error and
-        log_loss; auc_lost (the model's less the scorecard's) with auc_lost_low and auc_lost_high,
+        learned, accounts, churned; `scorecard` and `trees`, each with auc, calibration_error and
+        log_loss; auc_lost (the trees' less the scorecard's) with auc_lost_low and auc_lost_high,
         95 %; observations; bands; audit (records).
     """
     labelled = backtest.assign(band=bands.assign(backtest, health.bands.cuts))
@@ -143,9 +143,9 @@ def summary(backtest: pd.DataFrame, health: Health, seed: int) -> dict[str, Any]
 
 
 def _beside(backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Scorecard and model on the same rows: due, and judged by both."""
+    """Scorecard and trees on the same rows: due, and judged by both."""
     rows = backtest[backtest["due"] & backtest["scorecard_probability"].notna()]
-    nothing = {"observations": len(rows), "scorecard": None, "model": None}
+    nothing = {"observations": len(rows), "scorecard": None, "trees": None}
     if rows["churned"].nunique() < 2:
         return {**nothing, "auc_lost": None, "auc_lost_low": None, "auc_lost_high": None}
     weight = rows["weight"].to_numpy(np.float64)
@@ -154,7 +154,7 @@ def _beside(backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
     return {
         **nothing,
         "scorecard": _figures(rows, "scorecard_probability", weight),
-        "model": _figures(rows, "probability", weight),
+        "trees": _figures(rows, "trees_probability", weight),
         "auc_lost": float(_lost(rows, weight[:, None])["auc_lost"][0]),
         "auc_lost_low": float(low),
         "auc_lost_high": float(high),
@@ -162,13 +162,13 @@ def _beside(backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
 
 
 def _lost(rows: pd.DataFrame, weights: Array) -> dict[str, Array]:
-    simple, model = (
+    simple, trees = (
         evaluate.Ranked.of(
             rows[name].to_numpy(np.float64), rows["churned"].to_numpy(np.float64), weights
         ).auc()
-        for name in ("scorecard_probability", "probability")
+        for name in ("scorecard_probability", "trees_probability")
     )
-    return {"auc_lost": model - simple}
+    return {"auc_lost": trees - simple}
 
 
 def _figures(rows: pd.DataFrame, name: str, weight: Array) -> dict[str, float]:

@@ -125,7 +125,8 @@ def train(
         for name, run in runs.items()
     }
     chosen, judged = ladder.choose(told, folds, embargo_days)
-    judged_by = told[chosen]
+    judged_by, trees = told[chosen], told["trees"]
+    judged["trees_probability"] = trees.loc[trees["fold"] > 0, "probability"].to_numpy(np.float64)
     # before the rest, which leaves less room for the whole matrix
     recipe = runs["logistic" if chosen == "logistic" else "trees"].recipe
     model = replace(

@@ -85,7 +85,7 @@ def test_the_summary_sets_the_scorecard_beside_the_model(scored, backtest):
     rows = backtest[backtest["due"] & backtest["scorecard_probability"].notna()]
     assert told["observations"] == len(rows)
     if told["scorecard"]:
-        gap = told["model"]["auc"] - told["scorecard"]["auc"]
+        gap = told["trees"]["auc"] - told["scorecard"]["auc"]
         assert told["auc_lost"] == pytest.approx(gap)
         assert told["auc_lost_low"] <= told["auc_lost"] <= told["auc_lost_high"]
     counted = pd.DataFrame(told["audit"])
