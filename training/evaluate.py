@@ -322,7 +322,7 @@ def to_text(told: Mapping[str, Any]) -> str:
         f"Leaks: {len(told['leaks'])} suspected (checked: {', '.join(told['leak_checks'])})",
         *(f"  {leak['message']}" for leak in told["leaks"]),
         *([told["ladder"]["verdict"]] if told.get("ladder") else []),
-        *([told["drift"]["verdict"]] if told["drift"] else []),
+        *(told[name]["verdict"] for name in ("drift", "concept_drift") if told.get(name)),
         told["learning_curve"]["verdict"],
         *([told["baseline"]["verdict"]] if told.get("baseline") else []),
         *([told["search"]["verdict"]] if told.get("search") else []),

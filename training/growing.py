@@ -27,7 +27,7 @@ TREES: Mapping[str, Any] = {
 DEFAULT_SHAPE: Mapping[str, Any] = MappingProxyType({})
 """Nothing in place of what `TREES` says."""
 
-ONE_THREAD = 2_000_000
+ONE_THREAD = 20_000_000
 """Numbers in a matrix below which a second thread costs more than it brings. Results are equal."""
 
 PATIENCE = 50

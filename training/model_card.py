@@ -62,7 +62,7 @@ def markdown(
         "- Where the team already acted on risk, the outcomes hold the effect of that.",
         "- Intervals tell of which accounts happened to be there, not of what the world may do.",
         f"- {summary['learning_curve']['verdict']}",
-        *([f"- {summary['drift']['verdict']}"] if summary["drift"] else []),
+        *(f"- {summary[n]['verdict']}" for n in ("drift", "concept_drift") if summary[n]),
         *(f"- Suspected leak: {leak['message']}" for leak in summary["leaks"]),
         "",
     ]

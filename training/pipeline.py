@@ -16,6 +16,7 @@ from training import (
     backtest,
     baseline,
     comparison,
+    concept_drift,
     drift,
     evaluate,
     grouping,
@@ -173,6 +174,7 @@ def train(
         "leaks": [asdict(leak) for leak in leaks.find(table, used)]
         + [asdict(leak) for leak in [leaks.permutation(table, folds[-1], metrics, seed)] if leak],
         "drift": drift.find(table, folds[-1], metrics, seed),
+        "concept_drift": concept_drift.find(table, health.score, seed),
         "leak_checks": list(leaks.NAMES),
         "top_metrics": importance.head(10).to_dict("records"),
     }

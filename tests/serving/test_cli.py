@@ -272,13 +272,18 @@ def test_train_without_skill_registers_nothing(tenure, tmp_path):
     assert (
         tenure("simulate", "c", "--accounts", 400, "--months", 24, "--preset", "no-signal")[0] == 0
     )
-    Path("tenure.toml").write_text("[training]\nfolds = 3\nbags = 2\ntrees = 40\n")
+    own_score = 'table = "csm_sentiment"\ncolumn = "sentiment"\nhigher_is = "healthier"\n'
+    Path("tenure.toml").write_text(
+        f'[training]\nfolds = 3\nbags = 2\ntrees = 40\n[baseline]\n{own_score}date = "logged_at"\n'
+    )
     code, out, err = tenure("train", "c", "--json")
     told = json.loads(out)
     assert code == 1
     assert (told["version"], told["registered"], told["skill"]) == (None, False, False)
     assert "No model was registered" in err
     assert told["verdict"] in err
+    assert told["baseline"]["verdict"].startswith("Against your present score")
+    assert told["baseline"]["observations"] > 100
     assert "no champion" in tenure("evaluate")[2]
 
 

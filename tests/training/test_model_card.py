@@ -21,6 +21,7 @@ SUMMARY = {
     "leaks": [],
     "learning_curve": {"verdict": "More data would help."},
     "drift": {"verdict": "Drift: rows can be told."},
+    "concept_drift": {"verdict": "Concept drift: support gained weight."},
     "time_to_churn": None,
     "judged": {
         "observations": 3000,
@@ -68,3 +69,4 @@ def test_every_group_has_its_counts_and_intervals(told):
         assert cells[3].startswith(f"{rows['churned'].mean():.3f} (0.")
     assert "More data would help." in card
     assert "- Drift: rows can be told." in card
+    assert "- Concept drift: support gained weight." in card
