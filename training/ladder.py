@@ -295,7 +295,7 @@ def more_churned(difference: float, error: float, churned: int) -> int | None:
     """
     if abs(difference) > SURE * error:
         return 0
-    if abs(difference) * np.sqrt(HOPELESS) < SURE * error:
+    if abs(difference) * np.sqrt(HOPELESS) <= SURE * error:
         return None
     needed = churned * ((SURE * error / difference) ** 2 - 1)
     return max(int(float(f"{needed:.1e}")), 1)

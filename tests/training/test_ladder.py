@@ -191,6 +191,7 @@ def test_how_many_more_churns_would_settle_it() -> None:
     assert ladder.more_churned(difference, error, 50) == 150
     assert ladder.more_churned(difference, error / 2.01, 200) == 0
     assert ladder.more_churned(1e-5, error, 50) is None
+    assert ladder.more_churned(0.0, 0.0, 50) is None, "the same, row by row"
 
 
 def test_twenty_accounts_are_refused(
