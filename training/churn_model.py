@@ -15,6 +15,7 @@ from typing import Any, Self
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.baseline import NAME as BASELINE
@@ -24,7 +25,7 @@ from training.bags import side_by_side
 from training.blend import Blend
 from training.calibration import Calibration
 from training.contributions import Forest
-from training.encoding import Feature, encode, learn_features
+from training.encoding import Feature, columns, encode, learn_features
 from training.explained import Explained
 from training.growing import DEFAULT_SHAPE, grow, threads
 from training.health_score import HealthScore
@@ -113,7 +114,7 @@ class ChurnModel:
             LightGBM parameters in place of those of `TREES`.
         """
         features = learn_features(table, metrics)
-        X = encode(features, table)
+        X = columns(features, table)
         booster = grow(features, X, churned, weight, trees, seed, shape)
         return cls(features, frozenset(metrics.keys() - table.columns), booster, shape=shape)
 
@@ -132,7 +133,7 @@ class ChurnModel:
         """
         if not bags:
             return self
-        X = encode(self.features, table)
+        X = (encode if isinstance(self.booster, Linear) else columns)(self.features, table)
         accounts, names = pd.factorize(table["account_id"])
         rng = np.random.default_rng(seed)
         boosters = []
@@ -141,7 +142,7 @@ class ChurnModel:
             drawn = times[accounts] > 0
             boosters.append(
                 self._grown_again(
-                    X[drawn], churned[drawn], (weight * times[accounts])[drawn], seed + 1 + bag
+                    X, drawn, churned[drawn], (weight * times[accounts])[drawn], seed + 1 + bag
                 )
             )
         return replace(self, bags=tuple(boosters))
@@ -166,13 +167,19 @@ class ChurnModel:
         return replace(self, blend=blend)
 
     def _grown_again(
-        self, X: NDArray[np.float64], churned: pd.Series, weight: pd.Series, seed: int
+        self,
+        X: Any,
+        drawn: NDArray[np.bool_],
+        churned: pd.Series,
+        weight: pd.Series,
+        seed: int,
     ) -> Booster:
+        """Learn as before from the rows drawn of X: a matrix for a linear model, else columns."""
         if isinstance(self.booster, Linear):
             steps = self.booster.steps(self.features)
-            return Linear.fit(self.features, X, churned, weight, self.booster.ridge, steps)
-        trees = self.booster.num_trees()
-        return grow(self.features, X, churned, weight, trees, seed, self.shape)
+            return Linear.fit(self.features, X[drawn], churned, weight, self.booster.ridge, steps)
+        rows, trees = X.filter(pa.array(drawn)), self.booster.num_trees()
+        return grow(self.features, rows, churned, weight, trees, seed, self.shape)
 
     def scores(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Log-odds before calibration, shape (n,)."""
@@ -418,13 +425,13 @@ def choose_trees(
     features = learn_features(train, metrics)
     grown = grow(
         features,
-        encode(features, train),
+        columns(features, train),
         train["churned"],
         train["weight"],
         most,
         seed,
         shape,
-        stop_on=(encode(features, later), later["churned"], later["weight"]),
+        stop_on=(columns(features, later), later["churned"], later["weight"]),
     )
     trees = min(max(grown.best_iteration, FEWEST_TREES), grown.num_trees())
     cut = lgb.Booster(model_str=grown.model_to_string(num_iteration=trees))
@@ -435,7 +442,7 @@ def choose_trees(
 def _predict(booster: Booster, X: NDArray[np.float64]) -> NDArray[np.float64]:
     if not len(X):
         return np.empty(0)
-    scores = booster.predict(X, raw_score=True, num_threads=threads(X))
+    scores = booster.predict(X, raw_score=True, num_threads=threads(X.size))
     return np.asarray(scores, dtype=np.float64)
 
 
@@ -460,7 +467,7 @@ def _forest(booster: Booster) -> Forest | None:
 def _shap(booster: Booster, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """The booster's own SHAP values, shape (n, p), and where they start."""
     some = X if len(X) else np.zeros((1, X.shape[1]))
-    values = np.asarray(booster.predict(some, pred_contrib=True, num_threads=threads(X)))
+    values = np.asarray(booster.predict(some, pred_contrib=True, num_threads=threads(X.size)))
     return values[: len(X), :-1], float(values[0, -1])
 
 

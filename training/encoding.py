@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.errors import TenureError
@@ -41,7 +42,12 @@ class Feature:
         return cls(metric.name, "number", {"high": -1, "low": 1, None: 0}[metric.healthy])
 
     def encode(self, column: pd.Series) -> NDArray[np.float64]:
-        """Turn a column of n values into n numbers, NaN where missing or unknown."""
+        """Turn a column of n values into n numbers, NaN where missing or unknown.
+
+        They are the column's own where it holds 64-bit floats, not a copy.
+        """
+        if self.kind == "number" and column.dtype == np.float64:
+            return np.asarray(column.to_numpy(), dtype=np.float64)
         if self.kind == "category":
             codes = {level: float(code) for code, level in enumerate(self.levels)}
             return np.asarray(_words(column).map(codes), dtype=np.float64)
@@ -75,3 +81,8 @@ def encode(features: Sequence[Feature], table: pd.DataFrame) -> NDArray[np.float
     for position, feature in enumerate(features):
         X[:, position] = feature.encode(table[feature.name])
     return X
+
+
+def columns(features: Sequence[Feature], table: pd.DataFrame) -> pa.Table:
+    """Give the numbers of `encode` column by column: where the table holds them, without a copy."""
+    return pa.table({each.name: pa.array(each.encode(table[each.name])) for each in features})

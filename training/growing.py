@@ -7,7 +7,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from training.encoding import Feature
 
@@ -36,21 +36,25 @@ PATIENCE = 50
 
 def grow(
     features: Sequence[Feature],
-    X: NDArray[np.float64],
+    X: pa.Table,
     churned: pd.Series,
     weight: pd.Series,
     trees: int,
     seed: int,
     shape: Mapping[str, Any],
-    stop_on: tuple[NDArray[np.float64], pd.Series, pd.Series] | None = None,
+    stop_on: tuple[pa.Table, pd.Series, pd.Series] | None = None,
 ) -> lgb.Booster:
-    """Grow so many trees, or fewer if they stop helping on `stop_on` (X, churned, weight)."""
+    """Grow so many trees, or fewer if they stop helping on `stop_on` (X, churned, weight).
+
+    `X` is made by `encoding.columns`: LightGBM reads it as it lies, so that no second matrix is
+    held.
+    """
     parameters = {
         **TREES,
         **shape,
         "seed": seed,
         "monotone_constraints": [feature.direction for feature in features],
-        "num_threads": threads(X),
+        "num_threads": threads(X.num_rows * X.num_columns),
     }
     data = lgb.Dataset(
         X,
@@ -68,6 +72,6 @@ def grow(
     return lgb.train(parameters, data, trees, valid_sets=[check], callbacks=[stop])
 
 
-def threads(X: NDArray[np.float64]) -> int:
-    """Number of threads for a matrix; 0 is as many as there are cores."""
-    return 1 if X.size < ONE_THREAD else 0
+def threads(numbers: int) -> int:
+    """Number of threads for a matrix of so many numbers; 0 is as many as there are cores."""
+    return 1 if numbers < ONE_THREAD else 0

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,9 @@ from features.metric import Metric
 from training import churn_model
 from training.calibration import Calibration, steepness
 from training.churn_model import ChurnModel, choose_trees
+from training.encoding import columns, encode, learn_features
+from training.growing import TREES as TREES_OF
+from training.growing import grow
 
 TREES = 60
 
@@ -230,3 +234,29 @@ def test_ends_of_intervals_are_numpys_quantiles_to_the_bit(bags):
     for share in (0.05, 0.5, 0.95):
         told = churn_model._quantile(np.sort(drawn, axis=1), share)
         assert (told == np.quantile(drawn, share, axis=1)).all()
+
+
+def test_trees_learn_from_the_tables_own_columns_what_they_learn_from_a_matrix(
+    panel: pd.DataFrame, metrics: dict[str, Metric]
+) -> None:
+    features = learn_features(panel, metrics)
+    assert {each.kind for each in features} == {"number", "category"}
+    assert panel[[each.name for each in features]].isna().to_numpy().any()
+    held = columns(features, panel)
+    ours = grow(features, held, panel["churned"], panel["weight"], TREES, 0, {})
+    data = lgb.Dataset(
+        encode(features, panel),
+        panel["churned"].to_numpy(float),
+        weight=panel["weight"].to_numpy(float),
+        feature_name=[each.name for each in features],
+        categorical_feature=[n for n, each in enumerate(features) if each.kind == "category"],
+    )
+    directions = [each.direction for each in features]
+    plain = {**TREES_OF, "seed": 0, "monotone_constraints": directions, "num_threads": 1}
+    assert ours.model_to_string() == lgb.train(plain, data, TREES).model_to_string()
+
+
+def test_numbers_of_a_table_are_not_copied(metrics: dict[str, Metric]) -> None:
+    table = pd.DataFrame({"usage": [1.0, np.nan, 3.0]})
+    (column,) = columns(learn_features(table, metrics), table).columns
+    assert np.shares_memory(column.chunk(0).to_numpy(), table["usage"].to_numpy())
