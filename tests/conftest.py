@@ -11,6 +11,12 @@ import pandas as pd
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: else one process ends with them, and the other has nothing."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass(frozen=True)
 class Champion:
     """A simulated company, its settings, and an MLflow store with a champion."""

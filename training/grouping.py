@@ -21,10 +21,10 @@ from features.errors import TenureError
 from features.metric import Metric
 from training.cells import Floats, Ints
 from training.evaluate import paired
-from training.health_rows import of_some_accounts, per_renewal
+from training.health_rows import per_renewal
 from training.present import Goals
 from training.scorecard import BY_SEGMENT, EVERYONE, Grouping
-from training.split import rolling_origin
+from training.split import of_some_accounts, rolling_origin
 
 AGE_EDGES_DAYS = (365.0,)
 """Accounts in their first year, and older ones."""
@@ -99,7 +99,7 @@ def compare(
     """
     groupings = candidates(table) if groupings is None else groupings
     due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
-    looks = table[of_some_accounts(table, due, LOOKS, seed)]
+    looks = table[of_some_accounts(table["account_id"], due, LOOKS, seed)]
     before, after = rolling_origin(looks["as_of"], 2, embargo_days)[-1].parts(looks)
     plain = _log_odds(before, after, metrics, None, seed)
     share = per_renewal(after, after["weight"].to_numpy(np.float64))

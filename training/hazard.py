@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from features.metric import CONTEXT, Metric
 from training.calibration import Calibration
 from training.churn_model import ChurnModel
+from training.split import of_some_accounts
 
 Floats = NDArray[np.float64]
 
@@ -314,10 +315,8 @@ def learnable(
 ) -> pd.DataFrame:
     """Person-periods to learn from: the metrics, `AHEAD`, `churned` and `weight`."""
     rows = periods.persons(table, followed_days)
-    if len(rows) > MOST_ROWS:
-        accounts, names = pd.factorize(table["account_id"])
-        drawn = np.random.default_rng(seed).random(len(names)) < MOST_ROWS / len(rows)
-        rows = rows[drawn[accounts[rows["place"]]]]
+    accounts = table["account_id"].take(rows["place"])
+    rows = rows[of_some_accounts(accounts, np.ones(len(rows), dtype=bool), MOST_ROWS, seed)]
     told = _joined(table, [name for name in metrics if name in table], rows)
     weight = table["weight"].to_numpy(np.float64)[rows["place"]]
     return told.assign(churned=rows["churned"].to_numpy(bool), weight=weight)

@@ -11,10 +11,11 @@ from features.metric import Metric
 from training import places, ramp, ramp_fit, spreads
 from training.cells import Floats, Ints
 from training.health_evidence import dimension_weights, goals_of, intervals, with_lead
-from training.health_rows import Rows, of_some_accounts, rows_of, usable
+from training.health_rows import Rows, rows_of, usable
 from training.present import Goals, expected, middles
 from training.ramp import Problem, Ramps
 from training.scorecard import Grouping, Learned, LogOdds, MetricWeight
+from training.split import of_some_accounts
 
 LOOKS = 40_000
 """Looks at renewals beyond which accounts are drawn at random: from 3,000 to 10,000 accounts goals
@@ -38,7 +39,7 @@ def learn(
 ) -> dict[str, Any]:
     """The fields of a `HealthScore`: the story in order."""
     is_due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
-    is_due = of_some_accounts(table, is_due, LOOKS, seed)
+    is_due = of_some_accounts(table["account_id"], is_due, LOOKS, seed)
     used, left_out = usable(table, is_due, metrics)
     fates, shares = churned[is_due].to_numpy(bool), weight[is_due].to_numpy(np.float64)
     data = rows_of(table, is_due, fates, shares, used, grouping)

@@ -114,23 +114,6 @@ class Rows:
     problem: Problem
 
 
-def of_some_accounts(
-    table: pd.DataFrame, is_due: NDArray[np.bool_], most: int, seed: int
-) -> NDArray[np.bool_]:
-    """Which rows are due, of as many accounts drawn at random as have `most` such rows; all if few.
-
-    Whole accounts are drawn, whether they left or not: rates stay as they are.
-    """
-    if is_due.sum() <= most:
-        return is_due
-    account, names = pd.factorize(table["account_id"])
-    order = np.random.default_rng(seed).permutation(len(names))
-    reached = np.bincount(account[is_due], minlength=len(names))[order].cumsum()
-    drawn = np.zeros(len(names), dtype=bool)
-    drawn[order[reached <= most]] = True
-    return np.asarray(is_due & drawn[account])
-
-
 def usable(
     table: pd.DataFrame, is_due: NDArray[np.bool_], metrics: Mapping[str, Metric]
 ) -> tuple[list[Metric], dict[str, str]]:

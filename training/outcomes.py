@@ -24,7 +24,7 @@ from features.metric import Metric
 from training.encoding import Feature, encode, learn_features
 from training.evaluate import draw_figures
 from training.growing import TREES
-from training.split import Fold
+from training.split import Fold, of_some_accounts
 
 Floats = NDArray[np.float64]
 
@@ -81,10 +81,7 @@ class Outcomes:
     ) -> Self:
         """Learn from renewals of a training table whose accounts stayed."""
         kind = _kinds(table)
-        places = np.flatnonzero(kind >= 0)
-        if len(places) > MOST_ROWS:
-            drawn = np.random.default_rng(seed).random(len(places)) < MOST_ROWS / len(places)
-            places = places[drawn]
+        places = np.flatnonzero(of_some_accounts(table["account_id"], kind >= 0, MOST_ROWS, seed))
         stayed, kind = table.iloc[places], kind[places]
         weight = stayed["weight"].to_numpy(np.float64)
         told = np.bincount(kind, weight, minlength=len(STAYED)) + 1.0

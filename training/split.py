@@ -155,6 +155,38 @@ def by_account(accounts: pd.Series, folds: int, seed: int = 0) -> list[NDArray[n
     return [part[codes] == number for number in range(folds)]
 
 
+def of_some_accounts(
+    accounts: pd.Series, wanted: NDArray[np.bool_], most: int, seed: int
+) -> NDArray[np.bool_]:
+    """Which of the rows to learn from, where they are more than it takes.
+
+    Whole accounts are drawn, whether they left or not: rates stay as they are.
+
+    Parameters
+    ----------
+    accounts : Series, shape (n,)
+        The account of each row.
+    wanted : ndarray of bool, shape (n,)
+        Rows that could be learned from.
+    most : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        `wanted` if they are no more than `most`; else those of as many accounts, drawn at random,
+        as have `most` of them together.
+    """
+    if wanted.sum() <= most:
+        return wanted
+    codes, names = pd.factorize(accounts)
+    order = np.random.default_rng(seed).permutation(len(names))
+    reached = np.bincount(codes[wanted], minlength=len(names))[order].cumsum()
+    drawn = np.zeros(len(names), dtype=bool)
+    drawn[order[reached <= most]] = True
+    return np.asarray(wanted & drawn[codes])
+
+
 def _first_judged(days: NDArray[np.datetime64], folds: int, embargo: np.timedelta64) -> int:
     """Position of the first judged day: the latest share of the days, if the lead-in fits."""
     if folds < 2:

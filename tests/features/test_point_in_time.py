@@ -14,6 +14,8 @@ from random_history import AS_OFS, random_history, with_another_future
 from features import build, catalog
 from features.settings import MetricSettings, Settings
 
+pytestmark = pytest.mark.slow
+
 TRAITS = ("segment", "industry", "region", "touch_model")
 SETTINGS = Settings(metrics=MetricSettings(key_features=naive.KEY_FEATURES))
 METRICS = [name for name in catalog.metrics() if name not in TRAITS]

@@ -11,6 +11,8 @@ from features.errors import TenureError
 from serving import cli, replay, score_files
 from serving.workflow import Workplace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def place(champion, monkeypatch, use_store, tmp_path):

@@ -12,6 +12,8 @@ from serving.retraining import alone, retrain
 from training import tracking
 from training.tracking import store
 
+pytestmark = pytest.mark.slow
+
 OWN_SCORE = """
 [baseline]
 table = "csm_sentiment"

@@ -10,7 +10,7 @@ from features.errors import TenureError
 from features.metric import Metric
 from training.churn_model import ChurnModel
 from training.evaluate import auc
-from training.split import by_account, rolling_origin
+from training.split import by_account, of_some_accounts, rolling_origin
 
 
 def shuffled_months(months: int) -> pd.Series:
@@ -145,3 +145,21 @@ def test_parts_of_a_fold_are_the_rows_of_its_masks(order: str) -> None:
         for part, mask in zip(fold.parts(table), (fold.train_mask, fold.test_mask), strict=True):
             pd.testing.assert_frame_equal(part, table.loc[mask])
             assert (order == "by day") == np.shares_memory(part["row"], table["row"])
+
+
+def test_of_many_accounts_some_are_drawn_whole_and_at_random() -> None:
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame({"account_id": rng.integers(4000, size=60_000).astype(str)})
+    due = rng.random(len(table)) < 0.5
+    drawn = of_some_accounts(table["account_id"], due, 10_000, seed=1)
+    assert 9_900 < drawn.sum() <= 10_000
+    assert not drawn[~due].any()
+    whole = table[due].groupby("account_id").size()
+    kept = table[drawn].groupby("account_id").size()
+    assert (whole[kept.index] == kept).all(), "an account comes with all its looks or not at all"
+    # a trait of accounts is as frequent among the drawn: 1,333 of 4,000, so within 4 errors of .013
+    trait = table["account_id"].astype(int) % 4 == 0
+    assert abs(trait[drawn].mean() - trait[due].mean()) < 4 * 0.013
+    assert (drawn == of_some_accounts(table["account_id"], due, 10_000, seed=1)).all()
+    assert (drawn != of_some_accounts(table["account_id"], due, 10_000, seed=2)).any()
+    assert of_some_accounts(table["account_id"], due, int(due.sum()), seed=1) is due
