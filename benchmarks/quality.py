@@ -130,9 +130,9 @@ def churnsim(asked: argparse.Namespace) -> Iterator[Figure]:
     yield Figure("churnsim, the same: no more than the oracle", monthly["auc"], CEILING, True)
 
 
-def made(preset: str, accounts: int, seed: int) -> tuple[Company, pd.DataFrame]:
+def made(preset: str, accounts: int, seed: int, months: int = 30) -> tuple[Company, pd.DataFrame]:
     """Simulate a company, and its training table."""
-    company = simulate.simulate(accounts, 30, seed, preset)
+    company = simulate.simulate(accounts, months, seed, preset)
     with TemporaryDirectory() as folder:
         simulate.write(company, Path(folder) / "company")
         place = source.connect(str(Path(folder) / "company"), SETTINGS)
