@@ -4,6 +4,8 @@
 
 literature   churn tables without dates, 3 x 5-fold cross-validation
 simulator    3,000 accounts with known truth: ranking, beside the oracle's on the same rows
+ceiling      the same of one who knows all but each account's lasting frailty, which nothing shows,
+             and of a model learned from half of the companies at once, all of their history
 calibration  the mean gap between said and seen, at many and at few churns
 no-signal    companies in which nothing tells who leaves: skill must not be claimed
 churnsim     a CRM vendor's accounts, beside what the generator's own probability reaches
@@ -24,11 +26,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 from features import build, catalog, settings, simulate, source
 from features.simulate import Company
-from training import flat, pipeline
+from training import backtest, flat, pipeline
+from training.churn_model import ChurnModel
 from training.evaluate import Ranked, auc, calibration_error
+from training.health_score import HealthScore
+from training.split import rolling_origin
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("TENURE_EXAMPLE_DATA", ROOT.parent / "shared" / "data"))
@@ -77,9 +83,8 @@ def _beside_oracle(seed: int) -> tuple[float, float, float]:
     """AUC, AUC among the due, and lift of the top tenth, in parts of the oracle's."""
     company, table = made("normal", 3000, seed)
     trained = pipeline.train(table, SETTINGS, catalog.metrics())
-    rows = trained.backtest.assign(oracle=oracle(company, trained.backtest, table))
-    y, w = rows["churned"].to_numpy(float), rows["weight"].to_numpy(float)[:, None]
-    ours, best = (Ranked.of(rows[n].to_numpy(float), y, w) for n in ("probability", "oracle"))
+    rows = trained.backtest.assign(oracle=oracle(company.hazard, trained.backtest, table))
+    ours, best = (ranked(rows, name) for name in ("probability", "oracle"))
     due = rows[rows["due"]]
     told = (
         float(ours.auc()[0] / best.auc()[0]),
@@ -91,13 +96,67 @@ def _beside_oracle(seed: int) -> tuple[float, float, float]:
     return told
 
 
+def ceiling(asked: argparse.Namespace) -> Iterator[Figure]:
+    """Of the same companies and rows as `simulator`, in two halves."""
+    companies = []
+    for seed in range(max(asked.seeds, 2)):
+        company, table = made("normal", 3000, seed)
+        companies.append([of(seed, frame) for frame in (company.hazard, table)])
+    half = len(companies) // 2
+    told: dict[str, list[float]] = {"of all but frailty": [], "learned from half of them": []}
+    for judged, known in (companies[:half], companies[half:]), (companies[half:], companies[:half]):
+        model = both_kinds(pd.concat([table for _, table in known], ignore_index=True))
+        for hazard, table in judged:
+            rows = later(table)
+            odds = logit(hazard["churn_if_due"]) - hazard["frailty"]
+            without = hazard.assign(churn_if_due=expit(odds))
+            scores = (oracle(without, rows, table), model.scores(rows))
+            best = ranked(rows.assign(score=oracle(hazard, rows, table)), "score")
+            for name, score in zip(told, scores, strict=True):
+                lift = ranked(rows.assign(score=score), "score").lift_top_tenth()[0]
+                told[name].append(float(lift / best.lift_top_tenth()[0]))
+    for name, lifts in told.items():
+        error = np.std(lifts, ddof=1) / np.sqrt(len(lifts))
+        named = f"{len(lifts)} companies, {name}: lift / the oracle's (s.e. {error:.4f})"
+        yield Figure(named, float(np.mean(lifts)), 0.95)
+
+
+def of(seed: int, frame: pd.DataFrame) -> pd.DataFrame:
+    """Accounts that are named apart from those of other companies."""
+    return frame.assign(account_id=f"{seed}-" + frame["account_id"].astype(str))
+
+
+def later(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a backtest judges."""
+    folds = rolling_origin(
+        table["as_of"], SETTINGS.training.folds, pipeline.embargo(SETTINGS.observations)
+    )
+    return table[np.any([fold.test_mask for fold in folds[1:]], axis=0)]
+
+
+def both_kinds(table: pd.DataFrame) -> ChurnModel:
+    """Trees with the scorecard beside them, half and half."""
+    metrics, window = catalog.metrics(), backtest.due_window(SETTINGS.observations)
+    trees = ChurnModel.fit(table, table["churned"], table["weight"], metrics, trees=400)
+    score = HealthScore.fit(table, table["churned"], table["weight"], metrics, 0)
+    return trees.beside(score, table, window, share=0.5)
+
+
+def ranked(rows: pd.DataFrame, name: str) -> Ranked:
+    """Rows in the order of a column, with what came of them."""
+    y, weights = rows["churned"].to_numpy(float), rows["weight"].to_numpy(float)[:, None]
+    return Ranked.of(rows[name].to_numpy(float), y, weights)
+
+
 def calibration(asked: argparse.Namespace) -> Iterator[Figure]:
     for accounts, bar in ((3000, 0.010), (300, 0.015)):
         errors, churned = [], []
         for seed in range(1, 1 + asked.seeds):
             company, table = made("normal", accounts, seed)
             rows = pipeline.train(table, SETTINGS, catalog.metrics()).backtest
-            errors.append(gap(rows["probability"], oracle(company, rows, table), rows["weight"]))
+            errors.append(
+                gap(rows["probability"], oracle(company.hazard, rows, table), rows["weight"])
+            )
             churned.append(accounts_lost(table))
         yield Figure(
             f"calibration error against the true risk, {np.mean(churned):.0f} churns, "
@@ -139,11 +198,11 @@ def made(preset: str, accounts: int, seed: int, months: int = 30) -> tuple[Compa
         return company, build.training_table(place, SETTINGS)
 
 
-def oracle(company: Company, rows: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
+def oracle(hazard: pd.DataFrame, rows: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
     """True risk of each row on its day: once for each time that it is due in the window."""
     keys = ["account_id", "as_of"]
     told = rows[keys].merge(table[[*keys, "days_to_renewal", "term_days"]], on=keys, how="left")
-    risk = company.hazard.rename(columns={"month": "as_of"})[[*keys, "churn_if_due"]]
+    risk = hazard.rename(columns={"month": "as_of"})[[*keys, "churn_if_due"]]
     told = told.merge(risk, on=keys, how="left", validate="1:1")
     window = SETTINGS.observations.horizon_days
     times = 1 + np.floor((window - told["days_to_renewal"]) / told["term_days"].clip(lower=28))
@@ -167,6 +226,7 @@ def say(text: str) -> None:
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "literature": literature,
     "simulator": simulator,
+    "ceiling": ceiling,
     "calibration": calibration,
     "no-signal": no_signal,
     "churnsim": churnsim,
