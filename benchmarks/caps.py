@@ -6,8 +6,8 @@ goals     weights and goals of health scores planted directly, by looks at renew
 curve     log-loss of the outcome window by time to churn alone, out of time, by person-periods
 outcomes  log-loss of what became of renewals that stayed, out of time, by rows
 
-Each is learned from fewer and fewer rows of the same companies. Where halving the rows costs next to
-nothing, more would hardly bring anything either. What is in use is starred; 0 stands for no limit.
+Each is learned from fewer and fewer rows of the same companies. Where halving the rows costs next
+to nothing, more would hardly bring anything either. What is in use is starred; 0 is no limit.
 """
 
 import argparse
