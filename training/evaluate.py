@@ -33,6 +33,10 @@ BINS = 10
 TOP = 0.1
 CELLS = 4_000_000
 """Numbers held at once while drawing: bounds memory, not results."""
+MOST_DRAWN = 50_000_000
+"""Rows that all draws have together, beyond which there are fewer draws, and at least..."""
+FEWEST_DRAWS = 100
+"""...so many: the more rows, the narrower the interval, and the less its ends need to be exact."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,10 @@ def draw_figures(
     rows : DataFrame with `account_id` and `weight`, shape (n, ...)
     compute : callable
         From rows and weights of shape (n, k) to named figures of shape (k,).
+    draws : int
+        The most draws: fewer of more rows than `MOST_DRAWN` allow.
     """
+    draws = min(draws, max(FEWEST_DRAWS, MOST_DRAWN // max(len(rows), 1)))
     accounts, names = pd.factorize(rows["account_id"])
     weight = rows["weight"].to_numpy(np.float64)[:, None]
     rng = np.random.default_rng(seed)

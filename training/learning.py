@@ -1,7 +1,9 @@
 """The learning curve: how well the last block of time is told from a quarter, half, all accounts.
 
 Parts of the accounts are learned from by the recipe that was settled for all of them, and judge the
-same later rows. What a doubling brought says whether another one is worth the effort.
+same later rows. What a doubling brought says whether another one is worth the effort. Of large
+tables the parts are smaller, and what several doublings brought together is the most that another
+one could.
 """
 
 from collections.abc import Mapping
@@ -16,8 +18,8 @@ from training.evaluate import Array, Ranked, draw_figures, interval
 from training.ladder import Recipe
 from training.split import Fold, by_account
 
-PARTS = (4, 2)
-"""Into how many parts the accounts are dealt, for one point of the curve each."""
+MOST_ROWS = 250_000
+"""Rows to learn from for one point, beyond which it is a smaller part."""
 ROWS = 100_000
 """Rows to learn from for one point, beyond which fewer of its parts are tried: one says enough."""
 FEWEST = 10
@@ -54,16 +56,18 @@ def curve(
     dict
         `points`: share, parts (learned from one after the other, their figures averaged),
         accounts and churned (accounts that left) in one part, auc (low, high), observations,
-        judged_accounts, judged_churned; `gain` of the last doubling (low, high), and `verdict`.
+        judged_accounts, judged_churned; `gain` of all over the largest part (low, high), and
+        `verdict`.
         No points where there is too little to learn from or to judge.
     """
     _, after = fold.parts(table)
     due = after["due"].to_numpy(bool)
     judged = after[due]
     accounts = table["account_id"].where(fold.train_mask)
+    tried = _parts(int(fold.train_mask.sum()))
     # masks, not rows: of a large table only one part is held at a time
-    dealt = {parts: _dealt(accounts, parts, seed) for parts in PARTS}
-    learnable = [int(table["churned"][mask].sum()) for mask in dealt[max(PARTS)]]
+    dealt = {parts: _dealt(accounts, parts, seed) for parts in tried}
+    learnable = [int(table["churned"][mask].sum()) for mask in dealt[tried[0]]]
     if min(judged["churned"].sum(), (~judged["churned"]).sum(), *learnable) < FEWEST:
         few = _learned_from(table, [fold.train_mask])["churned"]
         verdict = f"Whether more data would help cannot be said: {few} churned accounts are too "
@@ -79,7 +83,7 @@ def curve(
             f"auc {parts}": np.mean([Ranked.of(s, churned, weights).auc() for s in each], axis=0)
             for parts, each in scores.items()
         }
-        return {**told, "gain": told["auc 1"] - told["auc 2"]}
+        return {**told, "gain": told["auc 1"] - told[f"auc {tried[1]}"]}
 
     point = figures(judged, judged["weight"].to_numpy(np.float64)[:, None])
     drawn = draw_figures(judged, figures, DRAWS, seed)
@@ -98,6 +102,20 @@ def curve(
     ]
     gain = dict(zip(("gain", "gain_low", "gain_high"), ranged["gain"], strict=True))
     return {"points": points, **gain, "verdict": _verdict(points, *ranged["gain"])}
+
+
+def _parts(rows: int) -> tuple[int, int]:
+    """Into how many parts the accounts are dealt, for one point of the curve each.
+
+    Examples
+    --------
+    >>> _parts(20_000), _parts(800_000)
+    ((4, 2), (8, 4))
+    """
+    fewest = 2
+    while rows > fewest * MOST_ROWS:
+        fewest *= 2
+    return 2 * fewest, fewest
 
 
 def _dealt(accounts: pd.Series, parts: int, seed: int) -> list[NDArray[np.bool_]]:

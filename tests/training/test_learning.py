@@ -78,3 +78,13 @@ def test_many_rows_are_dealt_into_parts_but_not_all_learned_from(panel: pd.DataF
     assert [len(learning._dealt(many, parts, 0)) for parts in (4, 2)] == [1, 1]
     quarters = learning._dealt(panel["account_id"].where(panel["due"]), 4, 0)
     assert (np.sum(quarters, axis=0) == panel["due"]).all()
+
+
+def test_of_a_large_table_smaller_parts_are_learned_from(
+    panel: pd.DataFrame, metrics: dict[str, Metric], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "MOST_ROWS", len(panel) // 8)
+    told, *_ = curve_of(panel, metrics, trees=5)
+    assert told["points"], "a small part still holds enough churns"
+    assert [point["share"] for point in told["points"]] == [1 / 16, 1 / 8, 1]
+    assert told["gain"] == pytest.approx(told["points"][2]["auc"] - told["points"][1]["auc"])
