@@ -26,10 +26,11 @@ from training.encoding import Feature, encode
 from training.health_score import HealthScore
 from training.scorecard import Background, Grouping, LogOdds
 
-AT_ONCE = 1_000_000
+NUMBERS_AT_ONCE = 1_000_000
 """Numbers that are looked at in one step."""
 
 ROWS_AT_ONCE = 50_000
+"""Rows whose terms are written out in one step."""
 
 ARRAYS = tuple(each.name for each in fields(LogOdds))
 
@@ -196,7 +197,7 @@ class Blend:
         )
         code = self._code(X)
         added = np.empty((len(X), len(metric)))
-        step = max(1, AT_ONCE // metric.size)
+        step = max(1, NUMBERS_AT_ONCE // metric.size)
         for one in np.unique(code):
             mine = np.flatnonzero(code == one)
             for rows in (mine[a : a + step] for a in range(0, len(mine), step)):

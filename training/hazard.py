@@ -50,7 +50,7 @@ NEEDED = ("days_to_renewal", "churn_date", "followed_days")
 FILE = "hazard.json"
 
 MONTH_DAYS = 30
-AT_ONCE = 100_000
+ROWS_AT_ONCE = 100_000
 """Rows of a table whose periods are written out at once."""
 
 MOST_ROWS = 100_000
@@ -361,7 +361,7 @@ def _between(table: pd.DataFrame, periods: Periods, followed_days: Floats) -> fl
 
 def _blocks(rows: int) -> list[slice]:
     """Parts of so many rows; an empty one of none."""
-    return [slice(start, start + AT_ONCE) for start in range(0, max(rows, 1), AT_ONCE)]
+    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(rows, 1), ROWS_AT_ONCE)]
 
 
 def _joined(table: pd.DataFrame, names: list[str], rows: pd.DataFrame) -> pd.DataFrame:

@@ -32,7 +32,7 @@ BOUNDED = 1.4
 """Betas cannot be negative, which their likelihood's normal form does not know: those that count
 for nothing stand at 0 rather than around it, and the rest spread by so much more."""
 
-AT_ONCE = 50_000
+ROWS_AT_ONCE = 50_000
 """Rows that are written out at once."""
 
 ROUNDS = 2
@@ -73,8 +73,8 @@ def near(problem: Problem, found: Ramps) -> Likelihood:
     XX, XZ = np.zeros((size, size)), np.zeros((size, context + 1))
     ZZ = np.diag(np.append(np.full(context, problem.penalties.context), 1e-6))
     uphill = np.zeros(size)
-    for start in range(0, len(problem.y), AT_ONCE):
-        rows = slice(start, start + AT_ONCE)
+    for start in range(0, len(problem.y), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
         X = np.column_stack([cells.to_rows(lost, rows) @ loading, cells.missing(rows)[:, some]])
         Z = np.column_stack([problem.linear[rows], np.ones(len(X))])
         p = expit(X @ there + Z @ rest)
