@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from features.errors import TenureError
-from training.tracking.store import CHAMPION, NAME, aliased, connect, find
+from training.tracking.store import CHAMPION, NAME, connect, find, registered
 from training.tracking.versions import backtest_of, info_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _crown(client: "MlflowClient", version: int) -> None:
 def _reigns(client: "MlflowClient") -> list[int]:
     """Versions that served, in order; the alias has the last word on who serves now."""
     told = json.loads(client.get_registered_model(NAME).tags.get(REIGNS, "[]"))
-    champion = aliased(client, CHAMPION)
+    champion = registered(client, CHAMPION)
     now = [int(champion.version)] if champion else []
     return [*told, *now] if told[-1:] != now else told
 
@@ -107,7 +107,7 @@ def _decide(client: "MlflowClient", challenger: "ModelVersion", force: bool) -> 
     from training.promotion import Decision, decide
 
     version = int(challenger.version)
-    champion = aliased(client, CHAMPION)
+    champion = registered(client, CHAMPION)
     if champion is None:
         return Decision(version, None, True, f"Version {version} is the first champion.")
     serving = int(champion.version)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from features.fingerprint import Extent
 from training import provenance
-from training.tracking.store import CHALLENGER, CHAMPION, NAME, aliased, connect, experiment
+from training.tracking.store import CHALLENGER, CHAMPION, NAME, connect, experiment, registered
 from training.tracking.versions import decisions_of, record
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def _carry(client: "MlflowClient", version: int) -> None:
     """Take over what people fixed or rejected on the version that serves."""
     from training import decisions as decided
 
-    champion = aliased(client, CHAMPION)
+    champion = registered(client, CHAMPION)
     if champion is None:
         return
     kept = decided.carried(decisions_of(champion), int(champion.version))

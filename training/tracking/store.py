@@ -82,12 +82,7 @@ def find(reference: str | int) -> "ModelVersion":
     file = _sqlite_file(store_uri())
     found = None
     if file is None or file.exists():
-        client = connect()
-        found = (
-            _numbered(client, str(reference))
-            if str(reference).isdecimal()
-            else aliased(client, str(reference))
-        )
+        found = registered(connect(), str(reference))
     if found is not None:
         return found
     where = _told(store_uri())
@@ -102,18 +97,12 @@ def find(reference: str | int) -> "ModelVersion":
     )
 
 
-def aliased(client: "MlflowClient", alias: str) -> "ModelVersion | None":
-    """The version that an alias names, if any."""
+def registered(client: "MlflowClient", reference: str) -> "ModelVersion | None":
+    """The version that a number or an alias names, if any."""
     try:
-        return client.get_model_version_by_alias(NAME, alias)
-    except _mlflow_error() as error:
-        _check_absent(error)
-        return None
-
-
-def _numbered(client: "MlflowClient", version: str) -> "ModelVersion | None":
-    try:
-        return client.get_model_version(NAME, version)
+        if reference.isdecimal():
+            return client.get_model_version(NAME, reference)
+        return client.get_model_version_by_alias(NAME, reference)
     except _mlflow_error() as error:
         _check_absent(error)
         return None
