@@ -16,7 +16,8 @@ from features.metric import Metric
 from features.settings import Settings
 from training import promotion, tracking
 from training.pipeline import Trained, train
-from training.tracking import NoChampionError, reign
+from training.tracking import NoChampionError
+from training.tracking.promotion import CHAMPIONS
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +235,7 @@ def test_rolling_back_goes_from_champion_to_champion(
     champion: int, trained: Trained, settings: Settings, metrics: dict[str, Metric]
 ) -> None:
     client = mlflow.MlflowClient()
-    client.set_registered_model_tag("tenure", reign.REIGNS, json.dumps([champion]))
+    client.set_registered_model_tag("tenure", CHAMPIONS, json.dumps([champion]))
     with pytest.raises(TenureError, match="none served before it"):
         tracking.rollback()
     second = tracking.log(trained, settings, metrics)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from training.promotion import Decision
 
-REIGNS = "reigns"
+CHAMPIONS = "champions"
 """Tag of the registered model: versions that served, in order."""
 
 
@@ -51,7 +51,7 @@ def promote(reference: int | str, force: bool = False) -> "Decision":
             decision.reason,
             f"Keep the champion, or insist with `tenure promote {challenger.version} --force`.",
         )
-    _crown(client, int(challenger.version))
+    _make_champion(client, int(challenger.version))
     return decision
 
 
@@ -72,8 +72,8 @@ def rollback() -> tuple[int, int]:
     """
     now = int(find(CHAMPION).version)
     client = connect()
-    reigns = _reigns(client)
-    before = [each for each in reigns if each != now]
+    champions = _champions(client)
+    before = [each for each in champions if each != now]
     if not before:
         raise TenureError(
             f"Version {now} is the first champion: none served before it.",
@@ -81,23 +81,23 @@ def rollback() -> tuple[int, int]:
         )
     info_of(find(before[-1]))  # a version whose files are gone must not serve
     client.set_registered_model_alias(NAME, CHAMPION, str(before[-1]))
-    kept = reigns[: len(reigns) - reigns[::-1].index(before[-1])]
-    client.set_registered_model_tag(NAME, REIGNS, json.dumps(kept))
+    kept = champions[: len(champions) - champions[::-1].index(before[-1])]
+    client.set_registered_model_tag(NAME, CHAMPIONS, json.dumps(kept))
     client.set_model_version_tag(NAME, str(now), "rollback.to", str(before[-1]))
     return now, before[-1]
 
 
-def _crown(client: "MlflowClient", version: int) -> None:
+def _make_champion(client: "MlflowClient", version: int) -> None:
     """Set the alias that serves, and note who did before."""
-    before = _reigns(client)
+    before = _champions(client)
     client.set_registered_model_alias(NAME, CHAMPION, str(version))
     if before[-1:] != [version]:
-        client.set_registered_model_tag(NAME, REIGNS, json.dumps([*before, version]))
+        client.set_registered_model_tag(NAME, CHAMPIONS, json.dumps([*before, version]))
 
 
-def _reigns(client: "MlflowClient") -> list[int]:
+def _champions(client: "MlflowClient") -> list[int]:
     """Versions that served, in order; the alias has the last word on who serves now."""
-    told = json.loads(client.get_registered_model(NAME).tags.get(REIGNS, "[]"))
+    told = json.loads(client.get_registered_model(NAME).tags.get(CHAMPIONS, "[]"))
     champion = registered(client, CHAMPION)
     now = [int(champion.version)] if champion else []
     return [*told, *now] if told[-1:] != now else told
