@@ -202,8 +202,7 @@ class Blend:
             mine = np.flatnonzero(code == one)
             for rows in (mine[a : a + step] for a in range(0, len(mine), step)):
                 x = np.take(X[rows], self.columns, axis=1)[:, None, :]
-                lost = np.clip((green[one] - x) / (green[one] - red[one]), 0.0, 1.0)
-                terms = np.where(np.isnan(x), missing, metric * lost)
+                terms = _ramps(x, red[one], green[one], metric, missing)
                 added[rows] = group[:, one] + terms.sum(axis=2)
         for place, (column, each) in enumerate(self.context):
             added += context[:, place] * each.on_scale(X[:, column])[:, None]
@@ -215,8 +214,7 @@ class Blend:
         x = np.take(X, self.columns, axis=1)
         red, green = odds.red.T[code], odds.green.T[code]
         terms = np.zeros(X.shape)
-        lost = np.clip((green - x) / (green - red), 0.0, 1.0)
-        terms[:, self.columns] = np.where(np.isnan(x), odds.missing, odds.metric * lost)
+        terms[:, self.columns] = _ramps(x, red, green, odds.metric, odds.missing)
         terms[:, self.days if self.group is None else self.group] += odds.group[code]
         for slope, (column, each) in zip(odds.context, self.context, strict=True):
             terms[:, column] += slope * each.on_scale(X[:, column])
@@ -255,6 +253,12 @@ class Blend:
 def mixed(trees: Floats, scorecard: Floats, share: float) -> Floats:
     """Mean of two log-odds, the second with a share of the weight."""
     return np.asarray(trees + share * (scorecard - trees))
+
+
+def _ramps(x: Floats, red: Floats, green: Floats, metric: Floats, missing: Floats) -> Floats:
+    """What values of metrics add to the log-odds: nothing at green, all at red."""
+    lost = np.clip((green - x) / (green - red), 0.0, 1.0)
+    return np.where(np.isnan(x), missing, metric * lost)
 
 
 def _places(grouping: Grouping, segments: Sequence[str], feature: Feature) -> tuple[int, ...]:
