@@ -1,7 +1,6 @@
 """What stands behind each learned goal and weight: intervals, counts on each side, lead time."""
 
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -34,25 +33,23 @@ def goals_of(
     """
     assumed = Assumed.before(problem).ramps.shift
     portfolio = len(data.segments)
-    views = [(name, s, data.code == s) for s, name in enumerate(data.segments)]
-    views.append((PORTFOLIO, portfolio, np.ones(len(data.X), dtype=bool)))
     shift = assumed.copy()
     goals: list[list[Goal]] = [[] for _ in data.names]
-    for name, s, rows in views:
-        for j in range(len(data.names)):
-            seen, middle = data.scale.one(data.X[rows, j], j, s), found.middle[j]
-            inside = _telling_apart(seen) if np.isnan(problem.goals[j, s]) else (-np.inf, np.inf)
-            tell = partial(
-                _goal, data, j, s, seen, rows,
-                inside=inside, width=found.width[j], learned=draws is not None,
-            )  # fmt: skip
+    for s, name in enumerate((*data.segments, PORTFOLIO)):
+        rows = data.code == s if s < portfolio else np.ones(len(data.X), dtype=bool)
+        for j, middle in enumerate(found.middle):
+            z = data.scale.one(data.X[rows, j], j, s)
+            inside = _telling_apart(z) if np.isnan(problem.goals[j, s]) else (-np.inf, np.inf)
+            place = _Place(data, j, s, rows, z, inside, found.width[j])
             shared = np.array([each.middle[j] for each in draws or []])
             at = np.clip(middle + assumed[j, s], *inside)
-            goal = tell(at, shared + assumed[j, s])
-            if s < portfolio:
+            goal = place.goal(at, shared + assumed[j, s])
+            if s < portfolio or draws is None:
+                goal = replace(goal, enough=False)
+            if s < portfolio and draws is not None:
                 own_at = np.clip(middle + found.shift[j, s], *inside)
-                own = tell(own_at, shared + np.array([each.shift[j, s] for each in draws or []]))
-                goal, at = (own, own_at) if own.enough else (replace(goal, enough=False), at)
+                own = place.goal(own_at, shared + np.array([each.shift[j, s] for each in draws]))
+                goal, at = (own, own_at) if own.enough else (goal, at)
             shift[j, s] = at - middle
             goals[j].append(replace(goal, segment=name))
     return goals, replace(found, shift=shift)
@@ -64,41 +61,60 @@ def _telling_apart(z: Floats) -> tuple[float, float]:
     return (float(values[1]), float(values[-1])) if len(values) > 1 else (-np.inf, np.inf)
 
 
-def _goal(
-    data: Rows,
-    metric: int,
-    segment: int,
-    z: Floats,
-    rows: NDArray[np.bool_],
-    middle: float,
-    drawn: Floats,
-    inside: tuple[float, float],
-    width: float,
-    learned: bool,
-) -> Goal:
-    """One goal in units, with what stands behind it in these rows; z are their values."""
-    last = data.last[rows]
-    below, above, left = z[last] < middle, z[last] >= middle, data.churned[rows][last]
-    low, high = _one_interval(np.clip(drawn, *inside), middle)
-    churned = int((below & left).sum()), int((above & left).sum())
-    narrow = (
-        low is None or high is None or _percentile(z, high) - _percentile(z, low) <= WIDEST_INTERVAL
-    )
-    red, green = (data.scale.unit(metric, segment, middle + side * width / 2) for side in (-1, 1))
-    ends = sorted(data.scale.goal(metric, segment, at) for at in (low, high) if at is not None)
-    return Goal(
-        segment="",
-        goal=data.scale.goal(metric, segment, middle),
-        red=red,
-        green=green,
-        low=ends[0] if ends else None,
-        high=ends[1] if ends else None,
-        accounts_below=int(below.sum()),
-        churned_below=churned[0],
-        accounts_above=int(above.sum()),
-        churned_above=churned[1],
-        enough=learned and narrow and min(churned) >= CHURNS_PER_SIDE,
-    )
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """One metric in one segment: what every goal there is judged by.
+
+    Parameters
+    ----------
+    data : Rows
+    metric, segment : int
+    rows : ndarray of bool
+        The segment's.
+    z : ndarray
+        Their values, on the common scale, as all places here.
+    inside : (float, float)
+        Where goals may lie.
+    width : float
+        Of the metric's ramp.
+    """
+
+    data: Rows
+    metric: int
+    segment: int
+    rows: NDArray[np.bool_]
+    z: Floats
+    inside: tuple[float, float]
+    width: float
+
+    def goal(self, middle: float, drawn: Floats) -> Goal:
+        """A goal in units, with what stands behind it in these rows."""
+        last = self.data.last[self.rows]
+        z, left = self.z[last], self.data.churned[self.rows][last]
+        below, above = z < middle, z >= middle
+        churned = int((below & left).sum()), int((above & left).sum())
+        low, high = _one_interval(np.clip(drawn, *self.inside), middle)
+        narrow = low is None or high is None or self._reach(low, high) <= WIDEST_INTERVAL
+        scale, where = self.data.scale, (self.metric, self.segment)
+        red, green = (scale.unit(*where, middle + side * self.width / 2) for side in (-1, 1))
+        ends = sorted(scale.goal(*where, at) for at in (low, high) if at is not None)
+        return Goal(
+            segment="",
+            goal=scale.goal(*where, middle),
+            red=red,
+            green=green,
+            low=ends[0] if ends else None,
+            high=ends[1] if ends else None,
+            accounts_below=int(below.sum()),
+            churned_below=churned[0],
+            accounts_above=int(above.sum()),
+            churned_above=churned[1],
+            enough=narrow and min(churned) >= CHURNS_PER_SIDE,
+        )
+
+    def _reach(self, low: float, high: float) -> float:
+        """Percentile points between two places."""
+        return _percentile(self.z, high) - _percentile(self.z, low)
 
 
 def _percentile(z: Floats, place: float) -> float:
