@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from markupsafe import escape
@@ -83,6 +84,45 @@ def test_what_cannot_be_decided_is_told_and_not_kept(own_store):
     assert isinstance(done.exception, TenureError)
     assert "nps_last" in str(done.exception)
     assert tracking.decisions() == []
+
+
+def _without(told: dict, *path: str) -> dict:
+    """A document that lacks what stands at a path."""
+    first, *rest = path
+    if rest:
+        return told | {first: _without(told[first], *rest)}
+    return {name: each for name, each in told.items() if name != first}
+
+
+@pytest.mark.parametrize(
+    ("file", "path", "command", "what"),
+    [
+        ("summary.json", ["health_score", "changes"], "weights", "summary.json lacks 'changes'"),
+        ("summary.json", ["top_metrics"], "evaluate", "summary.json lacks 'top_metrics'"),
+        ("settings.json", ["metrics"], "explain", "settings.json lacks 'metrics'"),
+        ("health_score.json", ["metrics"], "weights", "health score cannot be read (KeyError: 'm"),
+        ("health_score.json", ["learned"], "explain", "health score cannot be read (TypeError: "),
+    ],
+)
+def test_a_version_of_another_tenure_is_told(
+    champion, use_store, tmp_path, monkeypatch, file, path, command, what
+):
+    from features.errors import TenureError
+    from training import tracking
+
+    shutil.copytree(Path(champion.store.removeprefix("sqlite:///")).parent, tmp_path / "models")
+    use_store(monkeypatch, f"sqlite:///{tmp_path}/models/mlflow.db")
+    version = tracking.version()  # opening a moved store puts its paths right
+    changed = list((tmp_path / "models").rglob(file))
+    assert changed
+    for each in changed:
+        each.write_text(json.dumps(_without(json.loads(each.read_text()), *path)))
+    words = {"explain": [str(champion.company), "A00001", "--config", str(champion.config)]}
+    done = CliRunner().invoke(app, [command, *words.get(command, [])])
+    assert isinstance(done.exception, TenureError)
+    assert f"Version {version} was registered by another Tenure" in str(done.exception)
+    assert what in str(done.exception)
+    assert "Train anew: `tenure train SOURCE`" in str(done.exception)
 
 
 def test_the_page_needs_nothing_from_elsewhere(own_store, tmp_path, document):

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pandas as pd
 
+from features.errors import TenureError
 from training.tracking.store import CHAMPION, NAME, artifact, connect, download, find, model_folder
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from training.decisions import HealthDecision
     from training.health import Health
     from training.outlook import Outlook
+
+T = TypeVar("T")
 
 DECISION = "health_decision."
 """Begins the tags of a version in which people's decisions stand, numbered in order."""
@@ -61,12 +66,12 @@ def load(reference: str | int = CHAMPION) -> "tuple[ChurnModel, ModelInfo]":
     NoChampionError
         If the champion is asked for and none was promoted.
     TenureError
-        If there is no such version, or its files are gone.
+        If there is no such version, its files are gone, or another Tenure wrote them.
     """
     found = find(reference)
     from training.churn_model import ChurnModel
 
-    return ChurnModel.load(model_folder(found)), info_of(found)
+    return _part(found, "model", ChurnModel.load), info_of(found)
 
 
 def load_health(reference: str | int = CHAMPION) -> "Health":
@@ -82,7 +87,7 @@ def load_outlook(reference: str | int = CHAMPION) -> "Outlook | None":
     found = find(reference)
     from training.outlook import Outlook
 
-    return Outlook.load(model_folder(found))
+    return _part(found, "outlook", Outlook.load)
 
 
 def load_learned_health(reference: str | int = CHAMPION) -> "Health":
@@ -92,8 +97,7 @@ def load_learned_health(reference: str | int = CHAMPION) -> "Health":
 
 def catalog(reference: str | int = CHAMPION) -> dict[str, dict[str, Any]]:
     """The metrics as they were when a version was trained, by name; raises as `load` does."""
-    text = artifact(find(reference), "catalog.json").read_text(encoding="utf-8")
-    return {each["name"]: each for each in json.loads(text)}
+    return {each["name"]: each for each in _document(find(reference), "catalog.json")}
 
 
 def decisions(reference: str | int = CHAMPION) -> "list[HealthDecision]":
@@ -157,8 +161,8 @@ def info_of(found: "ModelVersion") -> ModelInfo:
         version=int(found.version),
         run_id=str(found.run_id),
         trained_at=pd.Timestamp(found.creation_timestamp, unit="ms"),
-        summary=json.loads(artifact(found, "summary.json").read_text(encoding="utf-8")),
-        settings=json.loads(artifact(found, "settings.json").read_text(encoding="utf-8")),
+        summary=_document(found, "summary.json"),
+        settings=_document(found, "settings.json"),
     )
 
 
@@ -171,7 +175,7 @@ def learned_health_of(found: "ModelVersion") -> "Health":
     """Health as it was learned, before people decided on it."""
     from training.health import Health
 
-    return Health.load(model_folder(found))
+    return _part(found, "health score", Health.load)
 
 
 def decisions_of(found: "ModelVersion") -> "list[HealthDecision]":
@@ -186,3 +190,42 @@ def record(client: "MlflowClient", version: int, number: int, decision: "HealthD
     """Keep a decision as a numbered tag of its version."""
     name = f"{DECISION}{number:05}"
     client.set_model_version_tag(NAME, str(version), name, decision.to_json())
+
+
+class _Kept(dict[str, Any]):
+    """An object in a version's JSON; what is asked for and not there is told as a TenureError.
+
+    That is when it is read, not when it is loaded: no list of what every reader needs has to be
+    kept, and a version serves as long as nobody asks for what it lacks.
+    """
+
+    def __init__(self, told: dict[str, Any], version: int, file: str) -> None:
+        super().__init__(told)
+        self._origin = version, file
+
+    def __missing__(self, key: str) -> NoReturn:
+        version, file = self._origin
+        raise _of_another(version, f"{file} lacks '{key}'")
+
+
+def _document(found: "ModelVersion", file: str) -> Any:
+    """A JSON document of the run that made a version."""
+    text = artifact(found, file).read_text(encoding="utf-8")
+    return json.loads(text, object_hook=partial(_Kept, version=int(found.version), file=file))
+
+
+def _part(found: "ModelVersion", name: str, load: Callable[[Path], T]) -> T:
+    """What a version's folder holds of one kind."""
+    folder = model_folder(found)
+    try:
+        return load(folder)
+    except (KeyError, TypeError, FileNotFoundError) as error:
+        what = f"its {name} cannot be read ({type(error).__name__}: {error})"
+        raise _of_another(int(found.version), what) from error
+
+
+def _of_another(version: int, what: str) -> TenureError:
+    return TenureError(
+        f"Version {version} was registered by another Tenure, or its files were changed: {what}.",
+        "Train anew: `tenure train SOURCE`.",
+    )
