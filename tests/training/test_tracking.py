@@ -17,7 +17,7 @@ from features.settings import Settings
 from training import promotion, tracking
 from training.pipeline import Trained, train
 from training.tracking import NoChampionError
-from training.tracking.promotion import CHAMPIONS
+from training.tracking.champion import CHAMPIONS
 
 
 @pytest.fixture(scope="module")

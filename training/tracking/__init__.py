@@ -2,11 +2,11 @@
 
 runs        a training run is kept, and its model registered      log, earlier
 versions    what a version consists of                            load, info, catalog, decide, ...
-promotion   which version serves                                  promote, rollback
+champion    which version serves                                  promote, rollback
 store       where all that lies, and how a version is found       store_uri, searches
 """
 
-from training.tracking.promotion import NotPromotedError, promote, rollback
+from training.tracking.champion import NotPromotedError, promote, rollback
 from training.tracking.runs import Earlier, Origin, earlier, log
 from training.tracking.store import (
     CHALLENGER,
