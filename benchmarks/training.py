@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import training  # noqa: F401  before LightGBM, so that threads wait in the same way in both parts
 from features import catalog
 from features.metric import DIMENSIONS, Metric
 from features.settings import Settings, TrainingSettings

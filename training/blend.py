@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from training import memory
 from training.cells import Floats, Ints
 from training.encoding import Feature, encode
 from training.health_score import HealthScore
@@ -28,9 +29,6 @@ from training.scorecard import Background, Grouping, LogOdds
 
 NUMBERS_AT_ONCE = 1_000_000
 """Numbers that are looked at in one step."""
-
-ROWS_AT_ONCE = 50_000
-"""Rows whose terms are written out in one step."""
 
 ARRAYS = tuple(each.name for each in fields(LogOdds))
 
@@ -242,8 +240,8 @@ class Blend:
         """Mean of the terms over rows that are due; part by part, to hold no second table."""
         due = np.flatnonzero(table["due"].to_numpy(bool))
         total, weight = np.zeros(len(features)), 0.0
-        for start in range(0, len(due), ROWS_AT_ONCE):
-            rows = table.iloc[due[start : start + ROWS_AT_ONCE]]
+        for part in memory.parts(len(due)):
+            rows = table.iloc[due[part]]
             w = rows["weight"].to_numpy(np.float64)
             total += w @ self._terms(encode(features, rows))
             weight += w.sum()

@@ -23,6 +23,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import ncx2, norm
 
+from training import memory
 from training.cells import Floats, Ints
 from training.health_score import HealthScore
 
@@ -125,12 +126,17 @@ def _candidates(rows: pd.DataFrame) -> Any:
 
 def _points_lost(rows: pd.DataFrame, score: HealthScore) -> tuple[list[str], Floats]:
     """Points lost by dimension, in standard deviations; dimensions that hardly count left out."""
-    points = score.contributions(rows)
-    dimension = {metric.name: metric.dimension for metric in score.metrics}
-    lost = points.T.groupby(dimension).sum().T.where(points.notna().any(axis=1))
+    parts = memory.parts(len(rows))
+    lost = pd.concat([_lost_by_dimension(score, rows.iloc[part]) for part in parts])
     spread = lost.std()
     told = lost.loc[:, spread > 0.02 * spread.max()]
     return list(told), _standard(told.fillna(told.mean()).to_numpy(np.float64))
+
+
+def _lost_by_dimension(score: HealthScore, rows: pd.DataFrame) -> pd.DataFrame:
+    points = score.contributions(rows)
+    dimension = {metric.name: metric.dimension for metric in score.metrics}
+    return points.T.groupby(dimension).sum().T.where(points.notna().any(axis=1))
 
 
 def _context(rows: pd.DataFrame, score: HealthScore) -> Floats:

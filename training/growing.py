@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from training import memory
 from training.encoding import Feature
 
 TREES: Mapping[str, Any] = {
@@ -65,11 +66,16 @@ def grow(
         params=parameters,
     )
     if stop_on is None:
-        return lgb.train(parameters, data, num_boost_round=trees)
-    later, fates, shares = stop_on
-    check = data.create_valid(later, fates.to_numpy(np.float64), shares.to_numpy(np.float64))
-    stop = lgb.early_stopping(PATIENCE, verbose=False)
-    return lgb.train(parameters, data, trees, valid_sets=[check], callbacks=[stop])
+        grown = lgb.train(parameters, data, num_boost_round=trees)
+    else:
+        later, fates, shares = stop_on
+        check = data.create_valid(later, fates.to_numpy(np.float64), shares.to_numpy(np.float64))
+        stop = lgb.early_stopping(PATIENCE, verbose=False)
+        grown = lgb.train(parameters, data, trees, valid_sets=[check], callbacks=[stop])
+    if X.num_rows > memory.ROWS_AT_ONCE:
+        del data
+        memory.give_back()
+    return grown
 
 
 def threads(numbers: int) -> int:

@@ -32,6 +32,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.metric import CONTEXT, Metric
+from training import memory
 from training.calibration import Calibration
 from training.churn_model import ChurnModel
 from training.split import of_some_accounts
@@ -50,9 +51,6 @@ NEEDED = ("days_to_renewal", "churn_date", "followed_days")
 FILE = "hazard.json"
 
 MONTH_DAYS = 30
-ROWS_AT_ONCE = 100_000
-"""Rows of a table whose periods are written out at once."""
-
 MOST_ROWS = 100_000
 """Person-periods that are learned from, of accounts drawn at random where there are more."""
 
@@ -149,7 +147,7 @@ class Periods:
             `place` (row of the table), `period`, and the columns of `AHEAD`.
         """
         parts = []
-        for rows in _blocks(len(table)):
+        for rows in memory.parts(len(table)):
             known = None if followed_days is None else followed_days[rows]
             part = self._persons(table[rows], known)
             parts.append(part.assign(place=part["place"] + rows.start))
@@ -348,7 +346,7 @@ def _between(table: pd.DataFrame, periods: Periods, followed_days: Floats) -> fl
     """Hazard per day in periods in which no contract may end; half an event if none was seen."""
     bounds = periods.bounds
     events = days = 0.0
-    for rows in _blocks(len(table)):
+    for rows in memory.parts(len(table)):
         part = table[rows]
         ends, _ = periods.ends(part)
         left, followed = days_to_churn(part)[:, None], followed_days[rows, None]
@@ -357,11 +355,6 @@ def _between(table: pd.DataFrame, periods: Periods, followed_days: Floats) -> fl
         events += float((weight * (quiet & (left <= bounds[1:]))).sum())
         days += float((weight * quiet * np.diff(bounds)).sum())
     return (events + 0.5) / (days + 365.0)
-
-
-def _blocks(rows: int) -> list[slice]:
-    """Parts of so many rows; an empty one of none."""
-    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(rows, 1), ROWS_AT_ONCE)]
 
 
 def _joined(table: pd.DataFrame, names: list[str], rows: pd.DataFrame) -> pd.DataFrame:

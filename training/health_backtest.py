@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.errors import TenureError
 from features.metric import Metric
-from training import bands, evaluate, grouping, simplicity
+from training import bands, evaluate, grouping, memory, simplicity
 from training.health import Health
 from training.health_score import HealthScore
 from training.split import Fold
@@ -62,8 +62,11 @@ def told_before(
         account_id, as_of, health, and scorecard_probability: churn among those due, null where too
         few had churned to learn it.
     """
-    parts = [_told(fold.parts(table)[1], score) for fold, score in zip(folds, scores, strict=True)]
-    return pd.concat(parts[1:], ignore_index=True)
+    told = []
+    for fold, score in zip(folds[1:], scores[1:], strict=True):
+        block = fold.parts(table)[1]
+        told += [_told(block.iloc[rows], score) for rows in memory.parts(len(block))]
+    return pd.concat(told, ignore_index=True)
 
 
 def interactions(

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import expit
 
-from training import ramp, ramp_fit
+from training import memory, ramp, ramp_fit
 from training.cells import Floats
 from training.ramp import Penalties, Problem, Ramps
 
@@ -31,9 +31,6 @@ MISSING = (0.02, 0.07, 0.14, 0.25, 0.45, 0.8)
 BOUNDED = 1.4
 """Betas cannot be negative, which their likelihood's normal form does not know: those that count
 for nothing stand at 0 rather than around it, and the rest spread by so much more."""
-
-ROWS_AT_ONCE = 50_000
-"""Rows that are written out at once."""
 
 ROUNDS = 2
 """Ramps and spreads depend on one another; after two rounds they hardly move."""
@@ -73,8 +70,7 @@ def near(problem: Problem, found: Ramps) -> Likelihood:
     XX, XZ = np.zeros((size, size)), np.zeros((size, context + 1))
     ZZ = np.diag(np.append(np.full(context, problem.penalties.context), 1e-6))
     uphill = np.zeros(size)
-    for start in range(0, len(problem.y), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
+    for rows in memory.parts(len(problem.y)):
         X = np.column_stack([cells.to_rows(lost, rows) @ loading, cells.missing(rows)[:, some]])
         Z = np.column_stack([problem.linear[rows], np.ones(len(X))])
         p = expit(X @ there + Z @ rest)
