@@ -31,7 +31,10 @@ def check(source: Source = None, config: Config = None, as_json: Json = False) -
     if report.errors:
         then("check", place.source.url, why="once the errors are corrected", config=config)
         raise typer.Exit(1)
-    then("train", place.source.url, why="learn from it", config=config)
+    if report.summary["enough"]:
+        then("train", place.source.url, why="learn from it", config=config)
+    else:
+        then("check", place.source.url, why="once there is more history", config=config)
 
 
 def features(

@@ -212,6 +212,7 @@ def test_too_little_is_a_warning_to_check_and_forbids_to_train(
     code, said = tenure("check", "company")
     assert code == 0
     assert said.startswith(warning)
+    assert "Next: tenure check company    once there is more history" in said
 
     assert tenure("train", "company") == (1, refusal)
     assert not (tmp_path / "models.db").exists()
