@@ -5,7 +5,8 @@
 
 The task: usage events of 20,000 accounts, 60 features, 18 months, in one Parquet file; 12 monthly
 as_ofs (or 52 weekly ones); trailing 7, 28 and 90 days: actions, active days, distinct users,
-distinct features, time in product, days since last use, and the change against the 28 days before.
+distinct features, time in product, days since last use, and the change against the 28 days before,
+in one table that is the same for all (tests/test_benchmarks.py).
 Every contender runs in a process of its own on two threads, and is told in CPU seconds (its own,
 imports from bytecode counted, not the machine's) and peak memory. One run compares them; single
 times mean little on a shared machine, ratios do.
@@ -30,6 +31,15 @@ MONTHLY = [date(2024 + m // 12, m % 12 + 1, 1) for m in range(7, 19)]
 WEEKLY = [LAST - timedelta(weeks=n) for n in reversed(range(52))]
 ACCOUNTS, FEATURES, USERS_EACH = 20_000, 60, 10
 SPANS = {"7d": 7, "28d": 28, "90d": 90}
+LONGEST = max(SPANS.values())
+COUNTS = [
+    *(
+        f"{c}_{w}"
+        for c in ("actions", "seconds", "active_days", "users", "features")
+        for w in SPANS
+    ),
+    "actions_28d_before",
+]
 COLUMNS = "account_id, user_id, feature, occurred_at, quantity, duration_s"
 
 
@@ -56,21 +66,21 @@ def make(path: Path, millions: float) -> None:
     """)
 
 
-def scan(path: Path, _as_ofs: list[date]) -> int:
+def scan(path: Path, _as_ofs: list[date]) -> "pd.DataFrame":
     """Read the columns and nothing else: what no form can do without."""
     import duckdb
 
     connection = duckdb.connect(config={"threads": 2})
-    rows = connection.sql(f"""
+    return connection.sql(f"""
         select max(account_id), max(user_id), max(feature), max(occurred_at), sum(quantity),
             sum(duration_s) from read_parquet('{path}')
-    """).fetchall()
-    return len(rows)
+    """).df()
 
 
-def tenure(path: Path, as_ofs: list[date]) -> int:
+def tenure(path: Path, as_ofs: list[date]) -> "pd.DataFrame":
     """Tenure's own expressions on DuckDB."""
     import ibis
+    import pandas as pd
 
     from features import masks, windows
     from features.frequency import log2_ratio
@@ -80,83 +90,101 @@ def tenure(path: Path, as_ofs: list[date]) -> int:
     usage = con.read_parquet(path)
     usage = usage.mutate(known_at=usage.occurred_at)
     spans = tuple(SPANS)
-    rows = 0
+    tables = []
     for block in masks.blocks(as_ofs):
         marked = windows.mark(usage, block)
         sums = {
             "actions": (marked.quantity, (*spans, "28d_before")),
             "seconds": (marked.duration_s, spans),
         }
-        t = windows.totals(marked, block, sums, active_days=spans)
-        for part in (
+        t = windows.attach(
+            windows.totals(marked, block, sums, active_days=spans),
             windows.distinct(marked, block, ["user_id"], "users", spans),
             windows.distinct(marked, block, ["feature"], "features", spans),
-        ):
-            t = windows.attach(t, part)
+        )
+        t = t.mutate(**{count: t[count].fill_null(0) for count in COUNTS})
         table = t.mutate(
             as_of=t.as_of.cast("timestamp"),
             last_used=epoch_day(t.as_of) - epoch_day(t.last_used),
             trend=log2_ratio(t.actions_28d, t.actions_28d_before),
         )
-        rows += len(table.execute())
-    return rows
+        tables.append(table.execute())
+    return pd.concat(tables)
 
 
-QUANTITIES = """account_id, as_of, sum(quantity), count(distinct occurred_at::date),
-    count(distinct user_id), count(distinct feature), sum(duration_s), max(occurred_at)"""
-
-
-def range_joins(path: Path, as_ofs: list[date]) -> int:
+def range_joins(path: Path, as_ofs: list[date]) -> "pd.DataFrame":
     """The obvious SQL: observations joined with their events, once per window."""
     return _by_sql(
         as_ofs,
         f"""
-        select {QUANTITIES}
         from (
             select account_id, as_of
             from (select distinct account_id from read_parquet('{path}')), ({{days}})
         ) as observations
         join read_parquet('{path}') as usage using (account_id)
-        where occurred_at < as_of and occurred_at >= as_of - to_days({{back}})
-        group by account_id, as_of
+        where occurred_at < as_of - to_days({{until}}) and occurred_at >= as_of - to_days({{back}})
         """,
     )
 
 
-def day_joins(path: Path, as_ofs: list[date]) -> int:
+def day_joins(path: Path, as_ofs: list[date]) -> "pd.DataFrame":
     """A shorter one: bare days joined with the events, once per window; needs no observations."""
     return _by_sql(
         as_ofs,
         f"""
-        select {QUANTITIES}
         from ({{days}})
-        join read_parquet('{path}') on occurred_at < as_of
+        join read_parquet('{path}') on occurred_at < as_of - to_days({{until}})
             and occurred_at >= as_of - to_days({{back}})
-        group by account_id, as_of
         """,
     )
 
 
-def _by_sql(as_ofs: list[date], query: str) -> int:
+def _by_sql(as_ofs: list[date], joined: str) -> "pd.DataFrame":
+    """One table per window, then one of all; the longest window has every account of the others."""
     import duckdb
 
     connection = duckdb.connect(config={"threads": 2})
     days = "select unnest([" + ", ".join(f"date '{day}'" for day in as_ofs) + "]) as as_of"
-    rows = 0
-    for back in SPANS.values():
-        connection.sql(f"create or replace table found as {query.format(days=days, back=back)}")
-        rows += len(connection.sql("from found").df())
-    return rows // len(SPANS)
+
+    def window(name: str, back: int, quantities: str, until: int = 0) -> None:
+        events = joined.format(days=days, back=back, until=until)
+        connection.sql(f"""
+            create table of_{name} as
+            select account_id, as_of, {quantities} {events} group by account_id, as_of
+        """)
+
+    for name, back in SPANS.items():
+        window(
+            name,
+            back,
+            f"""
+            sum(quantity) as actions_{name}, sum(duration_s) as seconds_{name},
+            count(distinct occurred_at::date) as active_days_{name},
+            count(distinct user_id) as users_{name}, count(distinct feature) as features_{name}
+            {", max(occurred_at) as last_at" if back == LONGEST else ""}
+            """,
+        )
+    window("28d_before", 56, "sum(quantity) as actions_28d_before", until=28)
+    return connection.sql(f"""
+        select account_id, as_of, {", ".join(f"coalesce({c}, 0) as {c}" for c in COUNTS)},
+            as_of - last_at::date as last_used,
+            case when actions_28d_before > 0
+                then log2((coalesce(actions_28d, 0) + 1) / (actions_28d_before + 1)) end as trend
+        from of_90d
+        left join of_28d using (account_id, as_of)
+        left join of_7d using (account_id, as_of)
+        left join of_28d_before using (account_id, as_of)
+    """).df()
 
 
-def pandas_loop(path: Path, as_ofs: list[date]) -> int:
+def pandas_loop(path: Path, as_ofs: list[date]) -> "pd.DataFrame":
     """A loop over days and windows in pandas, after reading everything once."""
     import pandas as pd
 
     return _loop(pd.read_parquet(path, columns=COLUMNS.split(", ")), as_ofs)
 
 
-def pandas_codes(path: Path, as_ofs: list[date]) -> int:
+def pandas_codes(path: Path, as_ofs: list[date]) -> "pd.DataFrame":
     """The same after somebody thought of turning text into codes first."""
     import pandas as pd
 
@@ -166,29 +194,43 @@ def pandas_codes(path: Path, as_ofs: list[date]) -> int:
     return _loop(events, as_ofs)
 
 
-def _loop(events: "pd.DataFrame", as_ofs: list[date]) -> int:
+def _loop(events: "pd.DataFrame", as_ofs: list[date]) -> "pd.DataFrame":
+    import numpy as np
     import pandas as pd
 
     events["day"] = events["occurred_at"].dt.floor("D")
-    rows = 0
-    for as_of in as_ofs:
+    tables = []
+    for as_of in map(pd.Timestamp, as_ofs):
+        longest = _between(events, as_of, LONGEST)
         parts = []
-        for back in SPANS.values():
-            first = pd.Timestamp(as_of - timedelta(days=back))
-            seen = events[(events["occurred_at"] >= first) & (events["day"] < pd.Timestamp(as_of))]
-            groups = seen.groupby("account_id", observed=True)
-            parts.append(
-                groups.agg(
-                    actions=("quantity", "sum"),
-                    seconds=("duration_s", "sum"),
-                    active_days=("day", "nunique"),
-                    users=("user_id", "nunique"),
-                    features=("feature", "nunique"),
-                    last=("day", "max"),
-                )
+        for name, back in SPANS.items():
+            groups = _between(longest, as_of, back).groupby("account_id", observed=True)
+            found = groups.agg(
+                actions=("quantity", "sum"),
+                seconds=("duration_s", "sum"),
+                active_days=("day", "nunique"),
+                users=("user_id", "nunique"),
+                features=("feature", "nunique"),
             )
-        rows += len(pd.concat(parts, axis=1))
-    return rows
+            parts.append(found.add_suffix(f"_{name}"))
+        before = _between(longest, as_of, 56, 28).groupby("account_id", observed=True)
+        parts.append(before["quantity"].sum().rename("actions_28d_before"))
+        t = pd.concat(parts, axis=1).fillna(0)
+        last_day = longest.groupby("account_id", observed=True)["day"].max()
+        change = np.log2((t["actions_28d"] + 1) / (t["actions_28d_before"] + 1))
+        t["last_used"] = (as_of - last_day).dt.days
+        t["trend"] = change.where(t["actions_28d_before"] > 0)
+        tables.append(t.assign(as_of=as_of).reset_index())
+    return pd.concat(tables)
+
+
+def _between(
+    events: "pd.DataFrame", as_of: "pd.Timestamp", back: int, until: int = 0
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    first, end = as_of - pd.Timedelta(days=back), as_of - pd.Timedelta(days=until)
+    return events[(events["day"] >= first) & (events["day"] < end)]
 
 
 # an installed project is compiled once; without a cache every import would compile it again
@@ -233,7 +275,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.run:
-        print(CONTENDERS[asked.run](asked.data, WEEKLY if asked.weekly else MONTHLY))
+        print(len(CONTENDERS[asked.run](asked.data, WEEKLY if asked.weekly else MONTHLY)))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.parquet"
