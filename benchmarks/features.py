@@ -66,7 +66,7 @@ def make(path: Path, millions: float) -> None:
     """)
 
 
-def scan(path: Path, _as_ofs: list[date]) -> "pd.DataFrame":
+def scan(path: Path, _as_ofs: list[date]) -> list[tuple[object, ...]]:
     """Read the columns and nothing else: what no form can do without."""
     import duckdb
 
@@ -74,7 +74,7 @@ def scan(path: Path, _as_ofs: list[date]) -> "pd.DataFrame":
     return connection.sql(f"""
         select max(account_id), max(user_id), max(feature), max(occurred_at), sum(quantity),
             sum(duration_s) from read_parquet('{path}')
-    """).df()
+    """).fetchall()
 
 
 def tenure(path: Path, as_ofs: list[date]) -> "pd.DataFrame":

@@ -8,7 +8,7 @@ bits, so as_ofs are worked off in blocks.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import ibis
 import ibis.expr.types as ir
@@ -141,6 +141,22 @@ def bits_of(as_ofs: Sequence[date], windows: Iterable[str]) -> ir.Value:
     """These windows in the words of all as_ofs."""
     bits = sum(BIT[w] << shift for shift in shifts_of(as_ofs).values() for w in set(windows))
     return ibis.literal(bits, "int64")
+
+
+def bounds_of(as_ofs: Sequence[date], windows: Iterable[str]) -> tuple[datetime, datetime]:
+    """When the first day of these windows begins, and when the last one has ended.
+
+    Examples
+    --------
+    >>> bounds_of([date(2025, 6, 1), date(2025, 7, 1)], ["28d"])
+    (datetime.datetime(2025, 5, 4, 0, 0), datetime.datetime(2025, 7, 1, 0, 0))
+    """
+    asked = set(windows)
+    back_days = max(w.back_days for w in WINDOWS if w.name in asked)
+    until_days = min(w.until_days for w in WINDOWS if w.name in asked)
+    midnight = time()
+    first, end = min(as_ofs) - timedelta(days=back_days), max(as_ofs) - timedelta(days=until_days)
+    return datetime.combine(first, midnight), datetime.combine(end, midnight)
 
 
 def looks_until(day: ir.Value, as_ofs: Sequence[date]) -> ir.Value:

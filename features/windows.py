@@ -111,8 +111,9 @@ def totals(
         last_used=_.day.max(),
     )
     pieces = ibis.memtable(masks.pieces_of(as_ofs, asked), schema=masks.PIECE)
+    # by a factor: inside of a branch DuckDB would work out repeated terms again each time
     in_time = parts.mutate(
-        days_in_time=ibis.ifelse(_told_in_time(parts), masks.ones(parts.days), 0)
+        days_in_time=masks.ones(parts.days) * ibis.ifelse(_told_in_time(parts), 1, 0)
     )
     t = in_time.inner_join(pieces, "piece")
     t = t.group_by(*KEYS).agg(
@@ -291,7 +292,7 @@ def _told_in_time(parts: ir.Table) -> ir.BooleanValue:
 def _asked(marked: ir.Table, as_ofs: Sequence[date], windows: Iterable[str]) -> ir.Table:
     """The events of these windows; where they differ in other windows only, they do not differ."""
     bits = masks.bits_of(as_ofs, windows)
-    return _on_days(marked, bits).mutate(mask=_["mask"] & bits)
+    return _on_days(marked, as_ofs, windows).mutate(mask=_["mask"] & bits)
 
 
 def _masks(
@@ -299,14 +300,17 @@ def _masks(
 ) -> ir.Table:
     """Where each value of some columns occurred within these windows."""
     bits = masks.bits_of(as_ofs, windows)
-    known = _on_days(marked, bits).filter(*(_[column].notnull() for column in key))
+    known = _on_days(marked, as_ofs, windows).filter(*(_[column].notnull() for column in key))
     found = known.group_by("account_id", *key).agg(mask=known["mask"].bit_or())
     return found.mutate(mask=_["mask"] & bits)
 
 
-def _on_days(marked: ir.Table, bits: ir.Value) -> ir.Table:
+def _on_days(marked: ir.Table, as_ofs: Sequence[date], windows: Iterable[str]) -> ir.Table:
     """Events on days of these windows; the few that were known too late fall out afterwards."""
-    return marked.filter(_.day_mask & bits != 0)
+    bits, (first, end) = masks.bits_of(as_ofs, windows), masks.bounds_of(as_ofs, windows)
+    # the mask alone would do; bounds of the time itself spare engines reading what lies outside
+    in_bounds = (_.occurred_at >= ibis.timestamp(first)) & (_.occurred_at < ibis.timestamp(end))
+    return marked.filter(in_bounds, _.day_mask & bits != 0)
 
 
 def _looks(parts: ir.Table, as_ofs: Sequence[date]) -> ir.Table:

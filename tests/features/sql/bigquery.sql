@@ -249,9 +249,12 @@ FROM (
             ) AS `t8`
           ) AS `t9`
           WHERE
-            (
+            `t9`.`occurred_at` >= DATETIME('2025-05-04T00:00:00')
+            AND `t9`.`occurred_at` < DATETIME('2025-06-01T00:00:00')
+            AND (
               `t9`.`day_mask` & 2
-            ) <> 0 AND `t9`.`user_id` IS NOT NULL
+            ) <> 0
+            AND `t9`.`user_id` IS NOT NULL
         ) AS `t10`
         GROUP BY
           1,
@@ -373,7 +376,9 @@ WITH `t11` AS (
       ) AS `t8`
     ) AS `t9`
     WHERE
-      (
+      `t9`.`occurred_at` >= DATETIME('2025-05-04T00:00:00')
+      AND `t9`.`occurred_at` < DATETIME('2025-06-01T00:00:00')
+      AND (
         `t9`.`day_mask` & 2
       ) <> 0
   ) AS `t10`
@@ -451,10 +456,7 @@ FROM (
               `t12`.`of_actions`,
               `t12`.`days`,
               `t12`.`last_used`,
-              IF(
-                (
-                  MOD(`t12`.`piece`, 100)
-                ) = 0,
+              (
                 (
                   (
                     (
@@ -957,9 +959,10 @@ FROM (
                       )
                     ) >> 32
                   ) & 4294967295
-                ),
-                0
-              ) AS `days_in_time`
+                )
+              ) * IF((
+                MOD(`t12`.`piece`, 100)
+              ) = 0, 1, 0) AS `days_in_time`
             FROM `t11` AS `t12`
           ) AS `t25`
           INNER JOIN `constants_1` AS `t3`
@@ -1800,10 +1803,7 @@ FROM (
                 `t38`.`of_timed`,
                 `t38`.`days`,
                 `t38`.`last_used`,
-                IF(
-                  (
-                    MOD(`t38`.`piece`, 100)
-                  ) = 0,
+                (
                   (
                     (
                       (
@@ -2306,9 +2306,10 @@ FROM (
                         )
                       ) >> 32
                     ) & 4294967295
-                  ),
-                  0
-                ) AS `days_in_time`
+                  )
+                ) * IF((
+                  MOD(`t38`.`piece`, 100)
+                ) = 0, 1, 0) AS `days_in_time`
               FROM (
                 SELECT
                   `t37`.`account_id`,
@@ -2523,7 +2524,9 @@ FROM (
                     ) AS `t31`
                   ) AS `t34`
                   WHERE
-                    (
+                    `t34`.`occurred_at` >= DATETIME('2025-05-04T00:00:00')
+                    AND `t34`.`occurred_at` < DATETIME('2025-06-01T00:00:00')
+                    AND (
                       `t34`.`day_mask` & 2
                     ) <> 0
                 ) AS `t37`
@@ -3357,7 +3360,9 @@ FROM (
                 ) AS `t10`
               ) AS `t11`
               WHERE
-                (
+                `t11`.`occurred_at` >= DATETIME('2025-03-03T00:00:00')
+                AND `t11`.`occurred_at` < DATETIME('2025-06-01T00:00:00')
+                AND (
                   `t11`.`day_mask` & 8
                 ) <> 0
             ) AS `t12`

@@ -271,9 +271,12 @@ FROM (
             ) AS `t8`
           ) AS `t9`
           WHERE
-            (
+            `t9`.`occurred_at` >= CAST('2025-05-04T00:00:00' AS TIMESTAMP)
+            AND `t9`.`occurred_at` < CAST('2025-06-01T00:00:00' AS TIMESTAMP)
+            AND (
               `t9`.`day_mask` & 2
-            ) <> 0 AND `t9`.`user_id` IS NOT NULL
+            ) <> 0
+            AND `t9`.`user_id` IS NOT NULL
         ) AS `t10`
         GROUP BY
           1,
@@ -406,7 +409,9 @@ WITH `t11` AS (
       ) AS `t8`
     ) AS `t9`
     WHERE
-      (
+      `t9`.`occurred_at` >= CAST('2025-05-04T00:00:00' AS TIMESTAMP)
+      AND `t9`.`occurred_at` < CAST('2025-06-01T00:00:00' AS TIMESTAMP)
+      AND (
         `t9`.`day_mask` & 2
       ) <> 0
   ) AS `t10`
@@ -491,10 +496,7 @@ FROM (
               `t12`.`of_actions`,
               `t12`.`days`,
               `t12`.`last_used`,
-              IF(
-                (
-                  `t12`.`piece` % 100
-                ) = 0,
+              (
                 (
                   (
                     (
@@ -1090,9 +1092,10 @@ FROM (
                       32
                     )
                   ) & 4294967295
-                ),
-                0
-              ) AS `days_in_time`
+                )
+              ) * IF((
+                `t12`.`piece` % 100
+              ) = 0, 1, 0) AS `days_in_time`
             FROM `t11` AS `t12`
           ) AS `t25`
           INNER JOIN `constants_1` AS `t3`
@@ -2051,10 +2054,7 @@ FROM (
                 `t38`.`of_timed`,
                 `t38`.`days`,
                 `t38`.`last_used`,
-                IF(
-                  (
-                    `t38`.`piece` % 100
-                  ) = 0,
+                (
                   (
                     (
                       (
@@ -2650,9 +2650,10 @@ FROM (
                         32
                       )
                     ) & 4294967295
-                  ),
-                  0
-                ) AS `days_in_time`
+                  )
+                ) * IF((
+                  `t38`.`piece` % 100
+                ) = 0, 1, 0) AS `days_in_time`
               FROM (
                 SELECT
                   `t37`.`account_id`,
@@ -2881,7 +2882,9 @@ FROM (
                     ) AS `t31`
                   ) AS `t34`
                   WHERE
-                    (
+                    `t34`.`occurred_at` >= CAST('2025-05-04T00:00:00' AS TIMESTAMP)
+                    AND `t34`.`occurred_at` < CAST('2025-06-01T00:00:00' AS TIMESTAMP)
+                    AND (
                       `t34`.`day_mask` & 2
                     ) <> 0
                 ) AS `t37`
@@ -3841,7 +3844,9 @@ FROM (
                 ) AS `t10`
               ) AS `t11`
               WHERE
-                (
+                `t11`.`occurred_at` >= CAST('2025-03-03T00:00:00' AS TIMESTAMP)
+                AND `t11`.`occurred_at` < CAST('2025-06-01T00:00:00' AS TIMESTAMP)
+                AND (
                   `t11`.`day_mask` & 8
                 ) <> 0
             ) AS `t12`

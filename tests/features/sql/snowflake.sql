@@ -260,9 +260,12 @@ FROM (
             ) AS "t8"
           ) AS "t9"
           WHERE
-            (
+            "t9"."occurred_at" >= TIMESTAMP_FROM_PARTS(2025, 5, 4, 0, 0, 0, 0)
+            AND "t9"."occurred_at" < TIMESTAMP_FROM_PARTS(2025, 6, 1, 0, 0, 0, 0)
+            AND (
               BITAND("t9"."day_mask", 2)
-            ) <> 0 AND "t9"."user_id" IS NOT NULL
+            ) <> 0
+            AND "t9"."user_id" IS NOT NULL
         ) AS "t10"
         GROUP BY
           1,
@@ -385,7 +388,9 @@ WITH "t11" AS (
       ) AS "t8"
     ) AS "t9"
     WHERE
-      (
+      "t9"."occurred_at" >= TIMESTAMP_FROM_PARTS(2025, 5, 4, 0, 0, 0, 0)
+      AND "t9"."occurred_at" < TIMESTAMP_FROM_PARTS(2025, 6, 1, 0, 0, 0, 0)
+      AND (
         BITAND("t9"."day_mask", 2)
       ) <> 0
   ) AS "t10"
@@ -463,10 +468,7 @@ FROM (
               "t12"."of_actions",
               "t12"."days",
               "t12"."last_used",
-              IFF(
-                (
-                  "t12"."piece" % 100
-                ) = 0,
+              (
                 (
                   BITAND(
                     (
@@ -998,9 +1000,10 @@ FROM (
                     ),
                     4294967295
                   )
-                ),
-                0
-              ) AS "days_in_time"
+                )
+              ) * IFF((
+                "t12"."piece" % 100
+              ) = 0, 1, 0) AS "days_in_time"
             FROM "t11" AS "t12"
           ) AS "t25"
           INNER JOIN "constants_1" AS "t3"
@@ -1871,10 +1874,7 @@ FROM (
                 "t38"."of_timed",
                 "t38"."days",
                 "t38"."last_used",
-                IFF(
-                  (
-                    "t38"."piece" % 100
-                  ) = 0,
+                (
                   (
                     BITAND(
                       (
@@ -2406,9 +2406,10 @@ FROM (
                       ),
                       4294967295
                     )
-                  ),
-                  0
-                ) AS "days_in_time"
+                  )
+                ) * IFF((
+                  "t38"."piece" % 100
+                ) = 0, 1, 0) AS "days_in_time"
               FROM (
                 SELECT
                   "t37"."account_id",
@@ -2626,7 +2627,9 @@ FROM (
                     ) AS "t31"
                   ) AS "t34"
                   WHERE
-                    (
+                    "t34"."occurred_at" >= TIMESTAMP_FROM_PARTS(2025, 5, 4, 0, 0, 0, 0)
+                    AND "t34"."occurred_at" < TIMESTAMP_FROM_PARTS(2025, 6, 1, 0, 0, 0, 0)
+                    AND (
                       BITAND("t34"."day_mask", 2)
                     ) <> 0
                 ) AS "t37"
@@ -3428,7 +3431,9 @@ FROM (
                 ) AS "t10"
               ) AS "t11"
               WHERE
-                (
+                "t11"."occurred_at" >= TIMESTAMP_FROM_PARTS(2025, 3, 3, 0, 0, 0, 0)
+                AND "t11"."occurred_at" < TIMESTAMP_FROM_PARTS(2025, 6, 1, 0, 0, 0, 0)
+                AND (
                   BITAND("t11"."day_mask", 8)
                 ) <> 0
             ) AS "t12"
