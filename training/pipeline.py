@@ -138,8 +138,11 @@ def train(
     )
 
     health, judged, compared = _health(table, judged, folds, known, metrics, settings)
+    kind = ladder.kind(chosen)
     if chosen in ladder.SHARES:
         model = model.beside(health.score, table, window, ladder.SHARES[chosen])
+        # of all rows the scorecard may have learned nothing, though it did of earlier ones
+        kind = kind if model.blend else "trees"
     ahead, judged, of_ahead = outlook.learn(table, judged, folds, metrics, settings)
 
     importance = _importance(model, table, metrics)
@@ -149,7 +152,7 @@ def train(
         **figures,
         **evaluate.counts(table),
         "judged": {name: figures[name] for name in evaluate.counts(judged)},
-        "kind": ladder.kind(chosen),
+        "kind": kind,
         "trees": getattr(recipe, "trees", 0),
         "ladder": ladder.verdict(told, chosen, seed) if len(told) > 1 else None,
         "learning_curve": learning.curve(

@@ -12,6 +12,7 @@ from scipy.special import logit
 from features.metric import Metric
 from features.settings import Settings, TrainingSettings
 from training import grouping, pipeline
+from training.blend import Blend
 from training.calibration import Calibration
 from training.churn_model import ChurnModel
 from training.health_score import HealthScore
@@ -206,6 +207,19 @@ def test_training_puts_it_beside_the_trees_and_says_so(trained: Trained) -> None
     assert trained.model.blend is not None
     assert trained.model.blend.share == SHARES[told["chosen"]]
     assert len(trained.model.blend.told) == 1 + 2
+
+
+def test_where_the_last_scorecard_learned_nothing_trees_are_told_to_serve(
+    company: pd.DataFrame, metrics: dict[str, Metric], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = TrainingSettings(bags=1, trees=20, folds=3)
+    of = Blend.of
+    # only the model that serves has refits
+    monkeypatch.setattr(Blend, "of", lambda *a, refits=0: None if refits else of(*a, refits=refits))
+    told = pipeline.train(company, replace(Settings(), training=few), metrics)
+    assert told.summary["ladder"]["chosen"] in SHARES
+    assert told.model.blend is None
+    assert told.summary["kind"] == "trees"
 
 
 def test_the_figures_are_those_of_both_before_it_happened(
