@@ -156,6 +156,8 @@ class Blend:
         X : ndarray of shape (n, columns)
         """
         due = np.flatnonzero(self.due(X))
+        if not len(due):
+            return trees
         both = trees.copy()
         both[due] += self.share * (self._terms(X[due]) - np.array(self.means) - trees[due])
         both[due, self.days] += self.share * (sum(self.means) - base)
@@ -182,6 +184,8 @@ class Blend:
 
     def _mixed(self, trees: Floats, X: Floats, which: slice) -> Floats:
         due = np.flatnonzero(self.due(X))
+        if not len(due):
+            return trees
         both = trees.copy()
         both[due] = mixed(trees[due], self._log_odds(X[due], which), self.share)
         return both
