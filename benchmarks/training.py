@@ -1,12 +1,18 @@
 """What a training run costs beyond its features, beside one bare LightGBM on the same matrix.
 
     PYTHONPATH=. python -P benchmarks/training.py [--rows 1000000] [--metrics 100] [--trees 300]
+    PYTHONPATH=. uv run --with churnkit==1.3.4a5 python -P benchmarks/training.py
 
 Each part runs in a process of its own, which makes the same table from the same seed:
 
-bare    one `lightgbm.train` on the matrix, with Tenure's parameters and as many trees
-train   `training.pipeline.train` without intervals of probabilities (``bags = 0``): backtest of 5
-        folds, calibration, health score, leak audit, drift, learning curve, time to churn, outcomes
+bare      one `lightgbm.train` on the matrix, with Tenure's parameters and as many trees
+churnkit  what churnkit's training step does for LightGBM, by its own defaults (100 trees of 31
+          leaves): one fit, no backtest, no calibration; where it is importable
+train     `training.pipeline.train` without intervals of probabilities (``bags = 0``): backtest of
+          5 folds, calibration, health score, leak audit, drift, learning curve, time to churn,
+          outcomes
+
+fight-churn 1.2.0 cannot stand beside them: it wants pandas 2, scikit-learn 1.6 and SQLAlchemy 1.4.
 
 The matrix is rows x metrics x 8 bytes. Memory is what the process holds at its peak, above what it
 held before the table was made (so with the caller's table), and above what it held once it was
@@ -14,6 +20,7 @@ there. CPU seconds are told as they are; the ratios are what counts.
 """
 
 import argparse
+import importlib.util
 import json
 import resource
 import subprocess
@@ -32,7 +39,7 @@ from features.metric import DIMENSIONS, Metric
 from features.settings import Settings, TrainingSettings
 
 AS_OFS = pd.date_range("2021-01-01", periods=50, freq="MS")
-PARTS = ("bare", "train")
+PARTS = ("bare", "churnkit", "train")
 SEEN_UNTIL = AS_OFS[-1] + pd.Timedelta(days=400)
 
 
@@ -102,6 +109,13 @@ def measured(part: str, asked: argparse.Namespace) -> dict[str, Any]:
         X, y = encode(learn_features(table, metrics), table), table["churned"].to_numpy(float)
         started, clock = time.process_time(), time.perf_counter()
         lgb.train(TREES, lgb.Dataset(X, y), asked.trees)
+    elif part == "churnkit":
+        from customer_retention.core.components.enums import ModelType
+        from customer_retention.stages.modeling.baseline_trainer import BaselineTrainer
+
+        X, y = table[[name for name in metrics if name in table]], table["churned"].astype(int)
+        started, clock = time.process_time(), time.perf_counter()
+        BaselineTrainer(ModelType.LIGHTGBM).fit(X, y)
     else:
         settings = replace(Settings(), training=TrainingSettings(bags=0, trees=asked.trees))
         told = pipeline.train(table, settings, metrics)
@@ -121,23 +135,29 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--metrics", type=int, default=100)
     parser.add_argument("--trees", type=int, default=300)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.part:
         print(json.dumps(measured(asked.part, asked)))
         return
-    words = [f"--{name}={value}" for name, value in vars(asked).items() if value is not None]
-    told = {}
+    words = [f"--{name}={getattr(asked, name)}" for name in ("rows", "metrics", "trees")]
+    told: dict[str, dict[str, float]] = {}
     print("| part | CPU s | s | peak, of the matrix | above the caller's table |")
     print("|---|---|---|---|---|")
-    for part in PARTS:
+    for part in asked.only:
+        if part == "churnkit" and importlib.util.find_spec("customer_retention") is None:
+            print("| churnkit is not installed | | | | |")
+            continue
         line = [sys.executable, "-P", __file__, f"--part={part}", *words]
         told[part] = json.loads(subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout)
         figures = " | ".join(f"{value:,.1f}" for value in told[part].values())
         print(f"| {part} | {figures} |", flush=True)
-    ratio = told["train"]["cpu_s"] / told["bare"]["cpu_s"]
-    print(f"train / bare: {ratio:.1f} times the CPU (bar 8)")
-    print(f"peak with the caller's table: {told['train']['peak']:.1f} times the matrix (bar 3)")
+    for part in told if "bare" in told else ():
+        ratio = told[part]["cpu_s"] / told["bare"]["cpu_s"]
+        print(f"{part} / bare: {ratio:.1f} times the CPU{' (bar 8)' * (part == 'train')}")
+    if "train" in told:
+        print(f"peak with the caller's table: {told['train']['peak']:.1f} times the matrix (bar 3)")
 
 
 if __name__ == "__main__":
