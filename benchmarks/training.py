@@ -153,7 +153,8 @@ def main() -> None:
         told[part] = json.loads(subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout)
         figures = " | ".join(f"{value:,.1f}" for value in told[part].values())
         print(f"| {part} | {figures} |", flush=True)
-    for part in told if "bare" in told else ():
+    others = [part for part in told if part != "bare"] if "bare" in told else []
+    for part in others:
         ratio = told[part]["cpu_s"] / told["bare"]["cpu_s"]
         print(f"{part} / bare: {ratio:.1f} times the CPU{' (bar 8)' * (part == 'train')}")
     if "train" in told:
