@@ -57,6 +57,22 @@ def grow(
         "monotone_constraints": [feature.direction for feature in features],
         "num_threads": threads(X.num_rows * X.num_columns),
     }
+    grown = _grown(features, X, churned, weight, trees, parameters, stop_on)
+    if X.num_rows > memory.ROWS_AT_ONCE:
+        memory.give_back()
+    return grown
+
+
+def _grown(
+    features: Sequence[Feature],
+    X: pa.Table,
+    churned: pd.Series,
+    weight: pd.Series,
+    trees: int,
+    parameters: dict[str, Any],
+    stop_on: tuple[pa.Table, pd.Series, pd.Series] | None,
+) -> lgb.Booster:
+    """Grow, and leave nothing behind of what LightGBM made of the rows."""
     data = lgb.Dataset(
         X,
         label=churned.to_numpy(np.float64),
@@ -66,16 +82,11 @@ def grow(
         params=parameters,
     )
     if stop_on is None:
-        grown = lgb.train(parameters, data, num_boost_round=trees)
-    else:
-        later, fates, shares = stop_on
-        check = data.create_valid(later, fates.to_numpy(np.float64), shares.to_numpy(np.float64))
-        stop = lgb.early_stopping(PATIENCE, verbose=False)
-        grown = lgb.train(parameters, data, trees, valid_sets=[check], callbacks=[stop])
-    if X.num_rows > memory.ROWS_AT_ONCE:
-        del data
-        memory.give_back()
-    return grown
+        return lgb.train(parameters, data, num_boost_round=trees)
+    later, fates, shares = stop_on
+    check = data.create_valid(later, fates.to_numpy(np.float64), shares.to_numpy(np.float64))
+    stop = lgb.early_stopping(PATIENCE, verbose=False)
+    return lgb.train(parameters, data, trees, valid_sets=[check], callbacks=[stop])
 
 
 def threads(numbers: int) -> int:
