@@ -4,6 +4,7 @@
 
 literature   churn tables without dates, 3 x 5-fold cross-validation
 simulator    3,000 accounts with known truth: ranking, beside the oracle's on the same rows
+levels       the same, trained on the planted metrics' true levels, which no table tells so clearly
 ceiling      the same of one who knows all but each account's lasting frailty, which nothing shows,
              and of a model learned from half of the companies at once, all of their history
 calibration  the mean gap between said and seen, at many and at few churns
@@ -28,6 +29,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
+from benchmarks.recovery import with_levels
 from features import build, catalog, settings, simulate, source
 from features.simulate import Company
 from training import backtest, flat, pipeline
@@ -71,19 +73,39 @@ def literature(asked: argparse.Namespace) -> Iterator[Figure]:
 
 def simulator(asked: argparse.Namespace) -> Iterator[Figure]:
     """Of several companies, as the lift of one swings by .01 with who happens to leave."""
-    ratios = np.array([_beside_oracle(seed) for seed in range(asked.seeds)])
+    yield from beside("simulator", np.array([_beside_oracle(seed) for seed in range(asked.seeds)]))
+
+
+def beside(what: str, ratios: np.ndarray) -> Iterator[Figure]:
+    """Means over companies, from an array of shape (companies, 3)."""
     names = ("AUC", "AUC among the due", "lift of the top tenth")
     for name, of_name, bar in zip(names, ratios.T, (0.98, 0.98, 0.95), strict=True):
         error = of_name.std(ddof=1) / np.sqrt(len(of_name)) if len(of_name) > 1 else np.nan
-        named = f"simulator, {asked.seeds} companies, {name} / the oracle's (s.e. {error:.4f})"
+        named = f"{what}, {len(ratios)} companies, {name} / the oracle's (s.e. {error:.4f})"
         yield Figure(named, float(of_name.mean()), bar)
 
 
-def _beside_oracle(seed: int) -> tuple[float, float, float]:
-    """AUC, AUC among the due, and lift of the top tenth, in parts of the oracle's."""
+def _beside_oracle(seed: int, of_levels: bool = False) -> tuple[float, float, float]:
     company, table = made("normal", 3000, seed)
-    trained = pipeline.train(table, SETTINGS, catalog.metrics())
+    metrics = catalog.metrics()
+    if of_levels:
+        planted = company.truth["weights"]
+        left_out = [n for n, each in metrics.items() if each.healthy and n not in planted]
+        table = with_levels(table, company.hazard).drop(columns=left_out, errors="ignore")
+    trained = pipeline.train(table, SETTINGS, metrics)
     rows = trained.backtest.assign(oracle=oracle(company.hazard, trained.backtest, table))
+    chosen = trained.summary["ladder"] and trained.summary["ladder"]["chosen"]
+    return in_parts(rows, f"seed {seed} ({chosen})")
+
+
+def levels(asked: argparse.Namespace) -> Iterator[Figure]:
+    """Without noisy tables, and without metrics that tell nothing, learning is all that is left."""
+    ratios = [_beside_oracle(seed, of_levels=True) for seed in range(asked.seeds)]
+    yield from beside("true levels given", np.array(ratios))
+
+
+def in_parts(rows: pd.DataFrame, name: str) -> tuple[float, float, float]:
+    """AUC, AUC among the due, and lift of the top tenth, in parts of the oracle's."""
     ours, best = (ranked(rows, name) for name in ("probability", "oracle"))
     due = rows[rows["due"]]
     told = (
@@ -91,8 +113,7 @@ def _beside_oracle(seed: int) -> tuple[float, float, float]:
         auc(due["probability"], due["churned"]) / auc(due["oracle"], due["churned"]),
         float(ours.lift_top_tenth()[0] / best.lift_top_tenth()[0]),
     )
-    chosen = trained.summary["ladder"] and trained.summary["ladder"]["chosen"]
-    say(f"    seed {seed}: {told[0]:.4f}, {told[1]:.4f}, {told[2]:.4f} ({chosen})")
+    say(f"    {name}: {told[0]:.4f}, {told[1]:.4f}, {told[2]:.4f}")
     return told
 
 
@@ -226,6 +247,7 @@ def say(text: str) -> None:
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "literature": literature,
     "simulator": simulator,
+    "levels": levels,
     "ceiling": ceiling,
     "calibration": calibration,
     "no-signal": no_signal,

@@ -112,7 +112,7 @@ def load(
     table = pd.read_parquet(kept)
     truth = json.loads((place / "truth.json").read_text(encoding="utf-8"))
     if latent:
-        table = _latent(table, pd.read_parquet(place / "truth.parquet"))
+        table = with_levels(table, pd.read_parquet(place / "truth.parquet"))
     metrics = {
         name: metric
         for name, metric in catalog.metrics().items()
@@ -129,7 +129,7 @@ def load(
     return Company(table, due, turned, 1.0 / looks.to_numpy(np.float64), truth, metrics)
 
 
-def _latent(table: pd.DataFrame, hazard: pd.DataFrame) -> pd.DataFrame:
+def with_levels(table: pd.DataFrame, hazard: pd.DataFrame) -> pd.DataFrame:
     """The levels that the risk followed from, in place of what the tables tell of them."""
     levels = hazard.filter(regex="^level_").rename(columns=lambda name: name.removeprefix("level_"))
     keys = hazard[["account_id"]].assign(as_of=hazard["month"].astype(table["as_of"].dtype))

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features import build, catalog, settings, simulate, source
-from training import evaluate, leaks, pipeline, questions
+from training import drift, evaluate, leaks, pipeline, questions, split
 
 folder = Path(tempfile.mkdtemp()) / "company"
 simulate.write(simulate.simulate(accounts=320, months=24, seed=1), folder)
@@ -112,6 +112,35 @@ planted = table["churned"] * 3.0 + rng.normal(size=len(table))
 touched = table.assign(active_days_28d=planted)
 for leak in leaks.find(touched, [metrics["active_days_28d"]]):
     print(leak.message)
+
+# %% [markdown]
+# ## Has the world changed?
+#
+# Two questions. Do the last months' values look like earlier ones? And do they still mean the same
+# for churn, or has something else begun to decide? Each answer says how much it could have seen: a
+# company of this size can only see large changes.
+
+# %%
+print("values: ", trained.summary["drift"]["verdict"])
+meaning = trained.summary["concept_drift"]
+print("meaning:", meaning["verdict"] if meaning else "too few left to tell")
+
+# %% [markdown]
+# A change that is planted, a tracker that counts everything twice in the last block, is found.
+
+# %%
+embargo = pipeline.embargo(options.observations)
+last_block = split.rolling_origin(table["as_of"], quick.folds, embargo)[-1]
+actions = table["actions_per_active_day_28d"]
+doubled = table.assign(actions_per_active_day_28d=actions.mask(last_block.test_mask, 2 * actions))
+print(drift.find(doubled, last_block, metrics)["verdict"])
+figure, axes = plt.subplots(figsize=(8, 3))
+for told, colour in ((table, "#1f4e5f"), (doubled, "#a8431b")):
+    middle = told.groupby("as_of")["actions_per_active_day_28d"].median()
+    axes.plot(middle, color=colour, marker="o", label="planted" if told is doubled else "as it is")
+axes.set(title="Actions per active day, the middle account", ylim=(0, None))
+axes.legend()
+plt.tight_layout()
 
 # %% [markdown]
 # ## Would more data help?

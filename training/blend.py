@@ -244,7 +244,7 @@ class Blend:
         """Mean of the terms over rows that are due; part by part, to hold no second table."""
         due = np.flatnonzero(table["due"].to_numpy(bool))
         total, weight = np.zeros(len(features)), 0.0
-        for part in memory.parts(len(due)):
+        for part in memory.chunks(len(due)):
             rows = table.iloc[due[part]]
             w = rows["weight"].to_numpy(np.float64)
             total += w @ self._terms(encode(features, rows))

@@ -6,7 +6,7 @@ loading.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -133,18 +133,15 @@ class ChurnModel:
         """
         if not bags:
             return self
-        X = (encode if isinstance(self.booster, Linear) else columns)(self.features, table)
+        learn = self._learn_again(table)
         accounts, names = pd.factorize(table["account_id"])
         rng = np.random.default_rng(seed)
         boosters = []
         for bag in track(range(bags), "Refits for the intervals"):
             times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
             drawn = times[accounts] > 0
-            boosters.append(
-                self._grown_again(
-                    X, drawn, churned[drawn], (weight * times[accounts])[drawn], seed + 1 + bag
-                )
-            )
+            weights = (weight * times[accounts])[drawn]
+            boosters.append(learn(drawn, churned[drawn], weights, seed + 1 + bag))
         return replace(self, bags=tuple(boosters))
 
     def beside(
@@ -166,20 +163,20 @@ class ChurnModel:
         blend = Blend.of(score, self.features, table, window, share, refits=len(self.bags))
         return replace(self, blend=blend)
 
-    def _grown_again(
-        self,
-        X: Any,
-        drawn: NDArray[np.bool_],
-        churned: pd.Series,
-        weight: pd.Series,
-        seed: int,
-    ) -> Booster:
-        """Learn as before from the rows drawn of X: a matrix for a linear model, else columns."""
-        if isinstance(self.booster, Linear):
-            steps = self.booster.steps(self.features)
-            return Linear.fit(self.features, X[drawn], churned, weight, self.booster.ridge, steps)
-        rows, trees = X.filter(pa.array(drawn)), self.booster.num_trees()
-        return grow(self.features, rows, churned, weight, trees, seed, self.shape)
+    def _learn_again(
+        self, table: pd.DataFrame
+    ) -> Callable[[NDArray[np.bool_], pd.Series, pd.Series, int], Booster]:
+        """Give what learns as before from rows drawn of a table, their fates, weights, a seed."""
+        features, before = self.features, self.booster
+        if isinstance(before, Linear):
+            X, ridge, steps = encode(features, table), before.ridge, before.steps(features)
+            return lambda drawn, churned, weight, _: Linear.fit(
+                features, X[drawn], churned, weight, ridge, steps
+            )
+        rows, trees = columns(features, table), before.num_trees()
+        return lambda drawn, churned, weight, seed: grow(
+            features, rows.filter(pa.array(drawn)), churned, weight, trees, seed, self.shape
+        )
 
     def scores(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Log-odds before calibration, shape (n,)."""

@@ -126,7 +126,7 @@ def _candidates(rows: pd.DataFrame) -> Any:
 
 def _points_lost(rows: pd.DataFrame, score: HealthScore) -> tuple[list[str], Floats]:
     """Points lost by dimension, in standard deviations; dimensions that hardly count left out."""
-    parts = memory.parts(len(rows))
+    parts = memory.chunks(len(rows))
     lost = pd.concat([_lost_by_dimension(score, rows.iloc[part]) for part in parts])
     spread = lost.std()
     told = lost.loc[:, spread > 0.02 * spread.max()]

@@ -147,7 +147,7 @@ class Periods:
             `place` (row of the table), `period`, and the columns of `AHEAD`.
         """
         parts = []
-        for rows in memory.parts(len(table)):
+        for rows in memory.chunks(len(table)):
             known = None if followed_days is None else followed_days[rows]
             part = self._persons(table[rows], known)
             parts.append(part.assign(place=part["place"] + rows.start))
@@ -346,7 +346,7 @@ def _between(table: pd.DataFrame, periods: Periods, followed_days: Floats) -> fl
     """Hazard per day in periods in which no contract may end; half an event if none was seen."""
     bounds = periods.bounds
     events = days = 0.0
-    for rows in memory.parts(len(table)):
+    for rows in memory.chunks(len(table)):
         part = table[rows]
         ends, _ = periods.ends(part)
         left, followed = days_to_churn(part)[:, None], followed_days[rows, None]

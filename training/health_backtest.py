@@ -65,7 +65,7 @@ def told_before(
     told = []
     for fold, score in zip(folds[1:], scores[1:], strict=True):
         block = fold.parts(table)[1]
-        told += [_told(block.iloc[rows], score) for rows in memory.parts(len(block))]
+        told += [_told(block.iloc[rows], score) for rows in memory.chunks(len(block))]
     return pd.concat(told, ignore_index=True)
 
 

@@ -1,4 +1,4 @@
-"""Large tables: looked at part by part, and memory that is given back once it is free."""
+"""Large tables: looked at chunk by chunk, and memory that is given back once it is free."""
 
 import ctypes
 
@@ -6,12 +6,12 @@ ROWS_AT_ONCE = 50_000
 """Rows of a table that are worked on in one step, where each step makes several copies of them."""
 
 
-def parts(rows: int) -> list[slice]:
-    """Cut so many rows into parts; one empty part of none.
+def chunks(rows: int) -> list[slice]:
+    """Cut so many rows into chunks; one empty chunk of none.
 
     Examples
     --------
-    >>> parts(60_000)
+    >>> chunks(60_000)
     [slice(0, 50000, None), slice(50000, 100000, None)]
     """
     return [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(rows, 1), ROWS_AT_ONCE)]

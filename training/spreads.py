@@ -70,7 +70,7 @@ def near(problem: Problem, found: Ramps) -> Likelihood:
     XX, XZ = np.zeros((size, size)), np.zeros((size, context + 1))
     ZZ = np.diag(np.append(np.full(context, problem.penalties.context), 1e-6))
     uphill = np.zeros(size)
-    for rows in memory.parts(len(problem.y)):
+    for rows in memory.chunks(len(problem.y)):
         X = np.column_stack([cells.to_rows(lost, rows) @ loading, cells.missing(rows)[:, some]])
         Z = np.column_stack([problem.linear[rows], np.ones(len(X))])
         p = expit(X @ there + Z @ rest)
