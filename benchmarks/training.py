@@ -8,11 +8,11 @@ Each part runs in a process of its own, which makes the same table from the same
 bare      one `lightgbm.train` on the matrix, with Tenure's parameters and as many trees
 churnkit  what churnkit's training step does for LightGBM, by its own defaults (100 trees of 31
           leaves): one fit, no backtest, no calibration; where it is importable
+fightchurn  the same of fight-churn: scores, groups of metrics and one logistic regression, in an
+          environment of its own, which uv makes (`benchmarks/fight_churn.py`)
 train     `training.pipeline.train` without intervals of probabilities (``bags = 0``): backtest of
           5 folds, calibration, health score, leak audit, drift, learning curve, time to churn,
           outcomes
-
-fight-churn 1.2.0 cannot stand beside them: it wants pandas 2, scikit-learn 1.6 and SQLAlchemy 1.4.
 
 The matrix is rows x metrics x 8 bytes. Memory is what the process holds at its peak, above what it
 held before the table was made (so with the caller's table), and above what it held once it was
@@ -23,8 +23,10 @@ import argparse
 import importlib.util
 import json
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +34,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
 
 import training  # noqa: F401  before LightGBM, so that threads wait in the same way in both parts
 from features import catalog
@@ -39,7 +43,8 @@ from features.metric import DIMENSIONS, Metric
 from features.settings import Settings, TrainingSettings
 
 AS_OFS = pd.date_range("2021-01-01", periods=50, freq="MS")
-PARTS = ("bare", "churnkit", "train")
+PARTS = ("bare", "churnkit", "fightchurn", "train")
+FIGHT_CHURN = Path(__file__).with_name("fight_churn.py")
 SEEN_UNTIL = AS_OFS[-1] + pd.Timedelta(days=400)
 
 
@@ -109,6 +114,10 @@ def measured(part: str, asked: argparse.Namespace) -> dict[str, Any]:
         X, y = encode(learn_features(table, metrics), table), table["churned"].to_numpy(float)
         started, clock = time.process_time(), time.perf_counter()
         lgb.train(TREES, lgb.Dataset(X, y), asked.trees)
+    elif part == "fightchurn":
+        # a column of one value has no correlation, and stops it
+        several = [name for name in metrics if name in table and table[name].std() > 0]
+        return fight_churn(table, several)
     elif part == "churnkit":
         from customer_retention.core.components.enums import ModelType
         from customer_retention.stages.modeling.baseline_trainer import BaselineTrainer
@@ -118,8 +127,8 @@ def measured(part: str, asked: argparse.Namespace) -> dict[str, Any]:
         BaselineTrainer(ModelType.LIGHTGBM).fit(X, y)
     else:
         settings = replace(Settings(), training=TrainingSettings(bags=0, trees=asked.trees))
-        told = pipeline.train(table, settings, metrics)
-        print(f"    {told.summary['trees']} trees", file=sys.stderr)
+        trained = pipeline.train(table, settings, metrics)
+        print(f"    {trained.summary['trees']} trees", file=sys.stderr)
     matrix = asked.rows * asked.metrics * 8
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
@@ -128,6 +137,30 @@ def measured(part: str, asked: argparse.Namespace) -> dict[str, Any]:
         "peak": (peak - empty) / matrix,
         "on_top": (peak - there) / matrix,
     }
+
+
+def fight_churn(table: pd.DataFrame, metrics: list[str]) -> dict[str, Any]:
+    """Its step on the same matrix, once that lies there as the CSV file that it reads."""
+    data = table[["account_id"]].assign(observation_date=table["as_of"].dt.date)
+    data = data.join(table[metrics].fillna(0.0).round(6)).assign(
+        is_churn=table["churned"].astype(int)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = f"{folder}/company_dataset.csv"
+        csv.write_csv(pa.Table.from_pandas(data, preserve_index=False), file)
+        line = [uv(), "run", "--no-project", "--with", "fightchurn==1.2.0", "python", "-P"]
+        told = subprocess.run(
+            [*line, str(FIGHT_CHURN), file], check=True, stdout=subprocess.PIPE, cwd=folder
+        ).stdout
+    own = json.loads(told)
+    peak = own.pop("peak_bytes") / (len(table) * len(metrics) * 8)
+    return {**own, "peak": peak, "on_top": peak}
+
+
+def uv() -> str:
+    """The uv on PATH, or the one that `./run` made."""
+    own = Path(__file__).parents[1] / ".uv" / "bin" / "uv"
+    return shutil.which("uv") or str(own)
 
 
 def main() -> None:
