@@ -80,6 +80,8 @@ class HealthScore(_Form):
     segments: list[str] = Field(description="Groups with goals of their own")
     grouped_by: str = Field(description="Column of the groups; empty: the same goals for all")
     groupings: list[HealthGrouping] = Field(description="Tested ones; empty where none could be")
+    present_weights: dict[str, float] = Field(description="In use today, by metric, out of 100")
+    present_goals: dict[str, float | dict[str, float]] = Field(description="In use today")
     bands: dict[str, Any]
     audit: list[dict[str, Any]]
     changes: dict[str, Any]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from serving import web, weights
 from training import baseline, hazard_backtest, model_card, plots, questions
 
 if TYPE_CHECKING:
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
-def html(backtest: pd.DataFrame, info: "ModelInfo") -> str:
-    """Write the report on a version."""
+def html(backtest: pd.DataFrame, info: "ModelInfo", health: weights.Told) -> str:
+    """Write the report on a version; `health` is `serving.weights.told` of it."""
     title = f"Model version {info.version}"
     told = _told(backtest, info.summary)
-    return _page(title, told, plots.figures(told), info.summary, info.settings)
+    return _page(title, told, plots.figures(told), info.summary, info.settings, health)
 
 
 def write(page: str, path: Path) -> None:
@@ -30,13 +31,19 @@ def write(page: str, path: Path) -> None:
 
 
 def documents(
-    backtest: pd.DataFrame, summary: Mapping[str, Any], settings: Mapping[str, Any]
+    backtest: pd.DataFrame,
+    summary: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    health: weights.Told,
 ) -> dict[str, str]:
-    """Everything that a run keeps for readers: report, model card, frames and figures, by path."""
+    """Everything that a run keeps for readers: report, model card, frames and figures, by path.
+
+    `health` is `serving.weights.of_run`.
+    """
     told = _told(backtest, summary)
     drawn = plots.figures(told)
     return {
-        "report/report.html": _page("Training run", told, drawn, summary, settings),
+        "report/report.html": _page("Training run", told, drawn, summary, settings, health),
         "report/model_card.md": model_card.markdown(summary, settings, told),
         **{f"report/{name}.csv": frame.to_csv(index=False) for name, frame in told.items()},
         **{f"report/{name}.svg": svg for name, svg in drawn.items()},
@@ -60,7 +67,9 @@ def _page(
     drawn: Mapping[str, str],
     summary: Mapping[str, Any],
     settings: Mapping[str, Any],
+    health: weights.Told,
 ) -> str:
+    parts = web.templates().get_template("health_parts.html").module
     return _template().render(
         title=title,
         style=(HERE / "static" / "tenure.css").read_text(encoding="utf-8"),
@@ -70,7 +79,7 @@ def _page(
         e=summary,
         baseline_figures=baseline.FIGURES,
         window=settings["observations"],
-        audit=summary.get("health_score", {}).get("audit", []),
+        health=parts.story(health),  # type: ignore[attr-defined]
     )
 
 

@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from features.metric import Metric
 from serving import explain
+
+if TYPE_CHECKING:
+    from training.health_score import HealthScore
+    from training.pipeline import Trained
 
 Told = Mapping[str, Any]
 WORDS = (
@@ -20,8 +25,16 @@ WORDS = (
     "simplicity",
 )
 """Functions that the pages use."""
+KEPT = (
+    *("learned", "accounts", "churned", "scorecard", "trees"),
+    *("auc_lost", "auc_lost_low", "auc_lost_high", "interactions"),
+    *("groupings", "bands", "audit", "present_weights", "present_goals"),
+)
+"""What is told as training summed it up."""
 WORTH_TELLING = 0.5
 """Points of weight from which a difference to today's is told."""
+MOST_NAMED = 5
+"""Metrics named in a line that sums up many."""
 BAR = 16
 """Characters of the longest bar."""
 
@@ -36,17 +49,35 @@ def told(version: str | int = "champion") -> dict[str, Any]:
         "dimensions" or "metrics"), accounts, churned; dimensions and metrics as in use, with 90 %
         intervals and `learned_weight`, `present_weight`, goals with their evidence; bands, audit;
         scorecard beside model; segments with goals of their own, grouped_by (the column) and
-        groupings (what each would gain); changes (learned against present); decisions.
+        groupings (what each would gain); present_weights (by metric, out of 100) and present_goals
+        (those in use today, if any); changes (learned against present); decisions.
     """
     from training import tracking
 
     info = tracking.info(version)
-    learned = tracking.load_learned_health(info.version).score
     health = tracking.load_health(info.version)
-    words = tracking.catalog(info.version)
-    summary = info.summary["health_score"]
-    in_use = health.score.weights_
-    before = learned.weights_["metrics"]
+    learned, words = tracking.load_learned_health(info.version), tracking.catalog(info.version)
+    return {
+        "version": info.version,
+        "settings_version": health.settings_version,
+        **_document(info.summary["health_score"], learned.score, health.score, words),
+        "decisions": [asdict(each) for each in tracking.decisions(info.version)],
+    }
+
+
+def of_run(trained: "Trained", metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """The same of a training run that is no version yet: `version` is None, nothing is decided."""
+    score = trained.health.score
+    words = {name: vars(metric) for name, metric in metrics.items()}
+    told = _document(trained.summary["health_score"], score, score, words)
+    return {"version": None, "settings_version": 0, **told, "decisions": []}
+
+
+def _document(
+    summary: Told, learned: "HealthScore", served: "HealthScore", words: Mapping[str, Told]
+) -> dict[str, Any]:
+    """What `told` gives of a score as learned and as people's decisions left it."""
+    in_use, before = served.weights_, learned.weights_["metrics"]
     changes = summary["changes"]["metrics"]
     for name, each in in_use["metrics"].items():
         each |= {key: words[name][key] for key in ("label", "unit", "healthy")}
@@ -56,29 +87,12 @@ def told(version: str | int = "champion") -> dict[str, Any]:
         for goal, own in zip(each["goals"], before[name]["goals"], strict=True):
             goal["learned_goal"] = own["goal"]
     return {
-        "version": info.version,
-        "settings_version": health.settings_version,
-        **{name: summary[name] for name in ("learned", "accounts", "churned")},
+        **{name: summary[name] for name in KEPT},
         **in_use,
-        **{
-            name: summary[name]
-            for name in (
-                "scorecard",
-                "trees",
-                "auc_lost",
-                "auc_lost_low",
-                "auc_lost_high",
-                "interactions",
-                "groupings",
-            )
-        },
-        "segments": list(health.score.segments),
-        "grouped_by": health.score.grouping.column,
-        "bands": summary["bands"],
-        "audit": summary["audit"],
+        "segments": list(served.segments),
+        "grouped_by": served.grouping.column,
         "changes": {key: summary["changes"][key] for key in ("leavers", "stayers", "learned")},
-        "left_out": health.score.left_out,
-        "decisions": [asdict(each) for each in tracking.decisions(info.version)],
+        "left_out": served.left_out,
     }
 
 
@@ -118,19 +132,36 @@ def goal_said(each: Told, goal: Told) -> str:
 
 def how_far(document: Told) -> str:
     """Say how much was learned, and from how many."""
-    counted = f"{document['churned']:,} churned of {document['accounts']:,} accounts"
-    return {
-        "nothing": f"Learned nothing: {counted} are too few (60 are needed). This is the neutral "
-        "recipe: equal dimensions, goals at quantiles.",
-        "dimensions": f"Learned the weights of dimensions from {counted}. Below 200, single "
-        "metrics share their dimension's weight equally and goals stay at quantiles.",
-        "metrics": f"Learned weights and goals from {counted}.",
-    }[document["learned"]]
+    from training.health_fit import CHURNS_FOR_DIMENSIONS, CHURNS_FOR_METRICS
+
+    churned = document["churned"]
+    counted = f"{churned:,} churned of {document['accounts']:,} accounts"
+    today = bool(document["present_weights"])
+    goals = "as they are today, or at quantiles" if document["present_goals"] else "at quantiles"
+    if document["learned"] == "metrics":
+        return f"Learned weights and goals from {counted}."
+    if document["learned"] == "dimensions":
+        shared = "as it is shared today" if today else "equally"
+        return (
+            f"Learned the weights of dimensions from {counted}. Below {CHURNS_FOR_METRICS}, single "
+            f"metrics share their dimension's weight {shared} and goals stay {goals}."
+        )
+    why = (
+        f"{counted} are too few ({CHURNS_FOR_DIMENSIONS} are needed)"
+        if churned < CHURNS_FOR_DIMENSIONS
+        else f"among {counted} no metric runs in its healthy direction"
+    )
+    recipe = (
+        "The weights of today stand" if today else "This is the neutral recipe, equal dimensions"
+    )
+    return f"Learned nothing: {why}. {recipe}, with goals {goals}."
 
 
 def groups_said(document: Told) -> str:
     """Say which accounts have goals of their own, and what was tested for that."""
     tested, made = document["groupings"], document["grouped_by"] if document["segments"] else ""
+    if not tested and any(isinstance(goal, Mapping) for goal in document["present_goals"].values()):
+        return f"Goals differ by {made}, as those of today do; nothing else was tested."
     if not tested:
         kept = f"Goals differ by {made}, as given" if made else "All accounts have the same goals"
         return f"{kept}: too few churned to test whether other groups' goals should differ."
@@ -206,34 +237,91 @@ def audit(document: Told) -> list[dict[str, Any]]:
 
 
 def against_present(document: Told) -> list[str]:
-    """What each change from today's weights and goals would have meant for last year's leavers."""
+    """What each change from today's weights and goals would have meant for last year's leavers.
+
+    Dimensions first, then the metrics that count today; what counts nothing today is summed up.
+    """
     changes = document["changes"]
-    changed = [(each, each["change"]) for each in document["metrics"].values() if each["change"]]
-    if not changed:
+    if not any(each["change"] for each in document["metrics"].values()):
         return []
     flagged, leavers = changes["learned"], changes["leavers"]
-    lines = [
+    return [
         f"As learned, {flagged['leavers']} of last year's {leavers} leavers would have been below "
-        f"healthy before they left, and {flagged['stayers']} of {changes['stayers']} who stayed."
+        f"healthy before they left, and {flagged['stayers']} of {changes['stayers']} who stayed. "
+        "The score learned from these as well: the counts compare settings, they judge none.",
+        *_dimensions_today(document),
+        *(line for each in document["metrics"].values() for line in _metric_today(each)),
+        *_new_today(document),
     ]
-    for each, change in changed:
-        moved = abs(change.get("present_weight", 0.0) - each["learned_weight"])
-        if "with_weight" in change and moved >= WORTH_TELLING:
-            with_it = change["with_weight"]
+
+
+def _dimensions_today(document: Told) -> list[str]:
+    """Weight of each dimension today, and as learned, where they differ."""
+    lines = []
+    for name, each in document["dimensions"].items() if document["present_weights"] else ():
+        own = [m for m in document["metrics"].values() if m["dimension"] == name]
+        today = sum(m["present_weight"] or 0.0 for m in own)
+        learned = sum(m["learned_weight"] for m in own)
+        if abs(today - learned) >= WORTH_TELLING:
             lines.append(
-                f"{each['label']}: weight {change['present_weight']:.1f} today, "
-                f"{each['learned_weight']:.1f} learned ({_range(each)}); with today's "
-                f"{with_it['leavers']} leavers and {with_it['stayers']} others flagged."
-            )
-        if "with_goals" in change:
-            with_it = change["with_goals"]
-            goal = goal_of(each)
-            lines.append(
-                f"{each['label']}: goal {_plain(change['present_goals'])} today, "
-                f"{explain.quantity(goal['learned_goal'], each['unit'])} learned; with today's "
-                f"{with_it['leavers']} leavers and {with_it['stayers']} others flagged."
+                f"{explain.dimension_label(name)} in all: weight {today:.1f} today, {learned:.1f} "
+                f"learned ({_range(each)})."
             )
     return lines
+
+
+def _metric_today(each: Told) -> list[str]:
+    """What one metric's weight and goal of today would have meant, where it has any."""
+    change = each["change"] or {}
+    lines = []
+    today, learned = change.get("present_weight", 0.0), each["learned_weight"]
+    if today > 0 and abs(today - learned) >= WORTH_TELLING:
+        with_it = change["with_weight"]
+        lines.append(
+            f"{each['label']}: weight {today:.1f} today, {learned:.1f} learned ({_range(each)}); "
+            f"with today's {with_it['leavers']} leavers and {with_it['stayers']} others flagged."
+        )
+    if "with_goals" in change:
+        with_it = change["with_goals"]
+        lines.append(
+            f"{each['label']}: goal {_plain(change['present_goals'])} today, "
+            f"{_goals_learned(each, change['present_goals'])} learned; with today's "
+            f"{with_it['leavers']} leavers and {with_it['stayers']} others flagged."
+        )
+    return lines
+
+
+def _goals_learned(each: Told, today: Any) -> str:
+    """The learned goals that stand beside today's, segment by segment, with 90 % intervals."""
+    if not isinstance(today, Mapping):
+        return _goal_learned(each, goal_of(each))
+    own = [goal for goal in each["goals"] if goal["segment"] in today]
+    return ", ".join(f"{goal['segment']} {_goal_learned(each, goal)}" for goal in own)
+
+
+def _goal_learned(each: Told, goal: Told) -> str:
+    ends = [goal["low"], goal["high"]]
+    told = explain.quantity(goal["learned_goal"], each["unit"])
+    if None in ends:
+        return f"{told} (no interval)"
+    low, high = (explain.quantity(end, each["unit"]) for end in ends)
+    return f"{told} ({low} to {high})"
+
+
+def _new_today(document: Told) -> list[str]:
+    """The metrics that count nothing today and were learned to count."""
+    if not document["present_weights"]:
+        return []
+    metrics = document["metrics"].values()
+    new = [each for each in metrics if not each["present_weight"] and each["learned_weight"] > 0]
+    new.sort(key=lambda each: -each["learned_weight"])
+    if not new:
+        return []
+    named = ", ".join(f"{each['label']} {each['learned_weight']:.1f}" for each in new[:MOST_NAMED])
+    return [
+        f"{len(new)} metrics count nothing today and {sum(e['learned_weight'] for e in new):.1f} "
+        f"of 100 as learned, first of all {named}."
+    ]
 
 
 def decisions_said(document: Told) -> list[str]:

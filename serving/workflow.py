@@ -13,7 +13,7 @@ from features.check.report import Report, counted
 from features.errors import TenureError
 from features.metric import Language
 from features.settings import Settings
-from serving import report, score
+from serving import report, score, weights
 from serving.change import Earlier
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class Workplace:
         table = build.training_table(self.source, settings)
         trained = pipeline.train(table, settings, metrics, track, tracking.searches())
         trained = replace(trained, summary={**trained.summary, "key_features": asdict(found)})
-        documents = report.documents(trained.backtest, trained.summary, asdict(settings))
+        health = weights.of_run(trained, metrics)
+        documents = report.documents(trained.backtest, trained.summary, asdict(settings), health)
         return trained, tracking.log(trained, settings, metrics, origin, documents)
 
     def settings_of(self, info: "ModelInfo") -> Settings:

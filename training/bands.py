@@ -102,7 +102,7 @@ class Bands:
         """
         known = looks[looks["health"].notna()]
         cuts = _cuts(known)
-        measured = _out_of_fold(known, cuts)
+        measured = out_of_fold(known, cuts)
         at_renewal = renewals(measured)
         risky = at_renewal[at_renewal["band"] == "at risk"]
         left = at_renewal[at_renewal["churned"]]
@@ -174,6 +174,22 @@ def assign(looks: pd.DataFrame, cuts: Cuts) -> pd.Series:
     return pd.Series(words[codes], index=looks.index, name="band", dtype=object)
 
 
+def out_of_fold(known: pd.DataFrame, cuts: Cuts) -> pd.DataFrame:
+    """Looks whose health is known, each block of time with the bands that the other blocks teach.
+
+    By these bands are judged; where there is one block alone, `cuts` stand.
+    """
+    folds = known["fold"].unique()
+    if len(folds) < 2:
+        return known.assign(band=assign(known, cuts))
+    parts = []
+    for fold in folds:
+        here = known["fold"] == fold
+        band = assign(known, _cuts(known[~here]))
+        parts.append(known[here].assign(band=band[here]))
+    return pd.concat(parts)
+
+
 def renewals(looks: pd.DataFrame) -> pd.DataFrame:
     """One row per renewal that was seen through: its last look 60 to 90 days before.
 
@@ -206,7 +222,7 @@ def audit(looks: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     looks : DataFrame
-        As for `Bands.learn`, with `band`.
+        As for `Bands.learn`, with `band`: that of `out_of_fold`, as the bands are judged by.
 
     Returns
     -------
@@ -260,19 +276,6 @@ def _margin(known: pd.DataFrame) -> float:
     series = known.sort_values(["account_id", "as_of"], kind="stable")
     moved = series.groupby("account_id")["health"].diff().abs().median()
     return float(np.clip(moved if np.isfinite(moved) else MARGINS[0], *MARGINS))
-
-
-def _out_of_fold(known: pd.DataFrame, cuts: Cuts) -> pd.DataFrame:
-    """Each block of time with the bands that the other blocks teach."""
-    folds = known["fold"].unique()
-    if len(folds) < 2:
-        return known.assign(band=assign(known, cuts))
-    parts = []
-    for fold in folds:
-        here = known["fold"] == fold
-        band = assign(known, _cuts(known[~here]))
-        parts.append(known[here].assign(band=band[here]))
-    return pd.concat(parts)
 
 
 def _unmet(told: Bands) -> Sequence[str]:

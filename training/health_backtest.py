@@ -134,7 +134,8 @@ def summary(backtest: pd.DataFrame, health: Health, seed: int) -> dict[str, Any]
         log_loss; auc_lost (the trees' less the scorecard's) with auc_lost_low and auc_lost_high,
         95 %; observations; bands; audit (records).
     """
-    labelled = backtest.assign(band=bands.assign(backtest, health.bands.cuts))
+    known = backtest[backtest["health"].notna()]
+    labelled = bands.out_of_fold(known, health.bands.cuts)
     return {
         "learned": health.score.learned,
         "accounts": health.score.accounts,

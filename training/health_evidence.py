@@ -27,7 +27,8 @@ def goals_of(
 
     A segment without enough evidence gets the portfolio's ramp, at the same place in its own
     distribution; where a goal is in use today, as far from the portfolio's as it is today. A ramp
-    whose middle lies beyond all values is moved to the nearest goal that tells accounts apart.
+    whose middle lies beyond all values of the last looks is moved to the nearest goal that tells
+    accounts apart.
 
     Intervals are read from the draws; None where goals were not learned, so that none is borne out.
     """
@@ -39,7 +40,11 @@ def goals_of(
         rows = data.code == s if s < portfolio else np.ones(len(data.X), dtype=bool)
         for j, middle in enumerate(found.middle):
             z = data.scale.one(data.X[rows, j], j, s)
-            inside = _telling_apart(z) if np.isnan(problem.goals[j, s]) else (-np.inf, np.inf)
+            inside = (
+                _telling_apart(z[data.last[rows]])
+                if np.isnan(problem.goals[j, s])
+                else (-np.inf, np.inf)
+            )
             place = _Place(data, j, s, rows, z, inside, found.width[j])
             shared = np.array([each.middle[j] for each in draws or []])
             at = np.clip(middle + assumed[j, s], *inside)

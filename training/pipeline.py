@@ -25,6 +25,7 @@ from training import (
     leaks,
     learning,
     outlook,
+    present,
     search,
 )
 from training.bands import Bands
@@ -110,6 +111,8 @@ def train(
         If there is too little to learn from; it says how much would do.
     """
     _check_enough(table)
+    of_today = settings.health_present
+    present.check(of_today.weights, of_today.goals, metrics, _segments(table))
     table = _in_order_of_time(table)
     seed, embargo_days = settings.training.seed, embargo(settings.observations)
 
@@ -191,6 +194,10 @@ def embargo(observations: ObservationSettings) -> int:
     return observations.lead_days + observations.horizon_days + observations.grace_days
 
 
+def _segments(table: pd.DataFrame) -> list[str]:
+    return sorted(table["segment"].dropna().astype(str).unique()) if "segment" in table else []
+
+
 def _in_order_of_time(table: pd.DataFrame) -> pd.DataFrame:
     """The table by day and account: not a second one where it is so already."""
     keys = ["as_of", "account_id"]
@@ -219,10 +226,10 @@ def _searched(
 
 def _today(settings: Settings) -> dict[str, Any]:
     """What `HealthScore.fit` wants beside rows and metrics."""
-    present = settings.health_present
+    of_today = settings.health_present
     return {
-        "present_weights": present.weights,
-        "present_goals": present.goals,
+        "present_weights": of_today.weights,
+        "present_goals": of_today.goals,
         "seed": settings.training.seed,
     }
 
@@ -255,12 +262,12 @@ def _present(
     table: pd.DataFrame, health: Health, settings: Settings, metrics: Mapping[str, Metric]
 ) -> dict[str, Any]:
     """Weights and goals in use today, beside the learned ones."""
-    present = settings.health_present
-    weights = comparison.today(health.score, present.weights, metrics)
+    of_today = settings.health_present
+    weights = comparison.today(health.score, of_today.weights, metrics)
     return {
         "present_weights": weights,
-        "present_goals": dict(present.goals),
-        "changes": comparison.changes(table, health, weights, present.goals),
+        "present_goals": dict(of_today.goals),
+        "changes": comparison.changes(table, health, weights, of_today.goals),
     }
 
 

@@ -6,7 +6,7 @@ accounts, or one per segment; where a segment is not named, the number under ``a
 the mean of the others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -18,8 +18,22 @@ from training.scorecard import PORTFOLIO
 Goals = Mapping[str, float | Mapping[str, float]]
 
 
-def check(weights: Mapping[str, float], goals: Goals, metrics: Mapping[str, Metric]) -> None:
-    """Refuse names that are no metric or dimension, and numbers that cannot be weights or goals."""
+def check(
+    weights: Mapping[str, float],
+    goals: Goals,
+    metrics: Mapping[str, Metric],
+    segments: Collection[str] | None = None,
+) -> None:
+    """Refuse names that mean nothing here, and numbers that cannot be weights or goals.
+
+    Parameters
+    ----------
+    weights, goals : mapping
+        Of today.
+    metrics : mapping of name to Metric
+    segments : collection of str, optional
+        Those that there are; None where that is not known.
+    """
     healthy = {name: metric for name, metric in metrics.items() if metric.healthy is not None}
     known = [*healthy, *dict.fromkeys(metric.dimension for metric in healthy.values())]
     faults = [f"'{name}'{did_you_mean(name, known)}" for name in weights if name not in known]
@@ -32,6 +46,8 @@ def check(weights: Mapping[str, float], goals: Goals, metrics: Mapping[str, Metr
             f"health: {', '.join(faults[:5])}.",
             "Name metrics as `tenure features` does; weights may also be given to dimensions.",
         )
+    if segments is not None:
+        _check_segments(goals, segments)
     wrong = [f"{name} = {value!r}" for name, value in weights.items() if not _is_number(value, 0)]
     for name, given in goals.items():
         values = given.values() if isinstance(given, Mapping) else [given]
@@ -44,6 +60,23 @@ def check(weights: Mapping[str, float], goals: Goals, metrics: Mapping[str, Metr
     if weights and not any(weights.values()):
         raise TenureError(
             "All present weights are 0.", "Give at least one above 0, or leave them out."
+        )
+
+
+def _check_segments(goals: Goals, segments: Collection[str]) -> None:
+    known = [*segments, PORTFOLIO]
+    faults = [
+        f"'{segment}' of {name}{did_you_mean(segment, known)}"
+        for name, given in goals.items()
+        if isinstance(given, Mapping)
+        for segment in given
+        if segment not in known
+    ]
+    if faults:
+        raise TenureError(
+            f"{len(faults)} of the present goals are for segments that no account is in: "
+            f"{', '.join(faults[:5])}.",
+            f"There are {', '.join(segments) or 'none'}; '{PORTFOLIO}' is for everyone.",
         )
 
 

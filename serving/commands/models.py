@@ -94,11 +94,12 @@ def evaluate(
     from training import key_features, tracking
 
     info = tracking.info(version)
+    health = weights.told(info.version)
     if html:
         from serving import report
         from serving.files import write_aside
 
-        page = report.html(tracking.backtest(info.version), info)
+        page = report.html(tracking.backtest(info.version), info, health)
         write_aside(html, partial(report.write, page))
         say(f"The report on version {info.version}: {html}\n")
     if as_json:
@@ -107,7 +108,9 @@ def evaluate(
     say(f"Version {info.version}, trained {info.trained_at:%Y-%m-%d %H:%M} UTC\n")
     say(evaluation.to_text(info.summary))
     say("\n" + key_features.to_text(info.summary["key_features"]))
-    say("\nHealth score\n\n" + weights.to_text(weights.told(info.version)))
+    say("\nHealth score\n")
+    weights.print_table(health)
+    say("\n" + weights.to_text(health))
     then("promote", info.version, why="let it serve, if it does not yet")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from markupsafe import escape
 
-from serving import report
+from serving import report, weights
 from training import baseline, tracking
 from training.tracking import store
 
@@ -15,7 +15,8 @@ from training.tracking import store
 @pytest.fixture
 def kept(champion, monkeypatch, use_store):
     use_store(monkeypatch, champion.store)
-    return tracking.backtest(), tracking.info()
+    info = tracking.info()
+    return tracking.backtest(), info, weights.told(info.version)
 
 
 def test_the_page_tells_leaders_and_data_scientists(kept):
@@ -27,8 +28,8 @@ def test_the_page_tells_leaders_and_data_scientists(kept):
 
 
 def test_it_says_whether_more_data_would_help(kept):
-    backtest, info = kept
-    page = report.html(backtest, info)
+    backtest, info, health = kept
+    page = report.html(backtest, info, health)
     told = info.summary["learning_curve"]
     assert told["verdict"].replace("+", "&#43;") in page or told["verdict"] in page
     assert f"{told['points'][0]['auc']:.3f} <" in page
@@ -36,8 +37,8 @@ def test_it_says_whether_more_data_would_help(kept):
 
 
 def test_it_says_how_far_ahead_it_sees(kept):
-    backtest, info = kept
-    page = report.html(backtest, info)
+    backtest, info, health = kept
+    page = report.html(backtest, info, health)
     told = info.summary["time_to_churn"]
     assert str(escape(told["verdict"])) in page
     assert str(escape(info.summary["retained_arr"]["verdict"])) in page
@@ -48,6 +49,19 @@ def test_it_says_how_far_ahead_it_sees(kept):
     assert f'<td>90 days</td>\n<td class="number">{100 * within["said"]:.1f} %</td>' in page
     assert "too few that left were followed" in page  # two years do not hold a judged one
     assert 'id="ahead-' in page
+
+
+def test_it_tells_what_healthy_means(kept):
+    page = report.html(*kept)
+    health = kept[2]
+    assert "What healthy means here" in page
+    assert str(escape(weights.how_far(health))) in page
+    for each in health["metrics"].values():
+        assert str(escape(weights.goal_said(each, weights.goal_of(each)))) in page
+    for line in weights.bands_said(health):
+        assert str(escape(line)) in page
+    run = store.artifact(store.find(kept[1].version), "report/report.html").read_text()
+    assert "What healthy means here" in run
 
 
 def test_it_asks_nobody_for_anything(kept):
@@ -67,7 +81,7 @@ def test_names_inside_the_figures_do_not_meet(kept):
 
 
 def test_the_run_keeps_report_card_and_frames(kept):
-    _, info = kept
+    _, info, _ = kept
     card = store.artifact(store.find(info.version), "report/model_card.md").read_text()
     assert f"{info.summary['observations']:,} observations" in card
     assert "## For whom" in card
@@ -79,16 +93,16 @@ def test_the_run_keeps_report_card_and_frames(kept):
 
 
 def test_the_score_in_use_today_stands_beside_the_model(kept):
-    backtest, info = kept
+    backtest, info, health = kept
     noise = np.random.default_rng(0).random(len(backtest))
     own = backtest.assign(
         baseline_score=noise, baseline_probability=0.1, baseline_probability_due=0.3
     )
     told = baseline.summary(own)
-    page = report.html(own, replace(info, summary={**info.summary, "baseline": told}))
+    page = report.html(own, replace(info, summary={**info.summary, "baseline": told}), health)
     assert told["verdict"] in page
     assert "Log-loss, among the due" in page
     for row in told["figures"]:
         assert f"{row['baseline']:.3f} <" in page
     assert "your present score" in page
-    assert "Against your present score" not in report.html(backtest, info)
+    assert "Against your present score" not in report.html(backtest, info, health)

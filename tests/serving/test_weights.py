@@ -125,6 +125,48 @@ def test_a_version_of_another_tenure_is_told(
     assert "Train anew: `tenure train SOURCE`" in str(done.exception)
 
 
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        (
+            {"learned": "nothing", "churned": 40},
+            "Learned nothing: 40 churned of 900 accounts are too few (60 are needed). This is the "
+            "neutral recipe, equal dimensions, with goals at quantiles.",
+        ),
+        (
+            {"learned": "nothing", "churned": 150},
+            "Learned nothing: among 150 churned of 900 accounts no metric runs in its healthy "
+            "direction. This is the neutral recipe, equal dimensions, with goals at quantiles.",
+        ),
+        (
+            {"learned": "nothing", "churned": 40, "present_weights": {"nps_last": 100.0}},
+            "Learned nothing: 40 churned of 900 accounts are too few (60 are needed). The weights "
+            "of today stand, with goals at quantiles.",
+        ),
+        (
+            {"learned": "dimensions", "churned": 150, "present_goals": {"nps_last": 8.0}},
+            "Learned the weights of dimensions from 150 churned of 900 accounts. Below 200, single "
+            "metrics share their dimension's weight equally and goals stay as they are today, or "
+            "at quantiles.",
+        ),
+        (
+            {"learned": "metrics", "churned": 250},
+            "Learned weights and goals from 250 churned of 900 accounts.",
+        ),
+    ],
+)
+def test_how_far_it_was_learned_is_said_with_its_cause(document, told):
+    plain = {"accounts": 900, "present_weights": {}, "present_goals": {}}
+    assert weights.how_far(plain | document) == told
+
+
+def test_goals_of_today_by_segment_are_why_nothing_was_tested(document):
+    today = {"groupings": [], "grouped_by": "segment", "segments": ["small"]}
+    goals = {"nps_last": {"small": 7.0, "all": 8.0}}
+    said = weights.groups_said({**document, **today, "present_goals": goals})
+    assert said == "Goals differ by segment, as those of today do; nothing else was tested."
+
+
 def test_the_page_needs_nothing_from_elsewhere(own_store, tmp_path, document):
     run("--html", str(tmp_path / "health.html"))
     page = (tmp_path / "health.html").read_text()

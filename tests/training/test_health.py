@@ -89,4 +89,8 @@ def test_the_summary_sets_the_scorecard_beside_the_model(scored, backtest):
         assert told["auc_lost"] == pytest.approx(gap)
         assert told["auc_lost_low"] <= told["auc_lost"] <= told["auc_lost_high"]
     counted = pd.DataFrame(told["audit"])
-    assert counted["renewals"].sum() == told["bands"]["renewals"]
+    bands = told["bands"]
+    assert counted["renewals"].sum() == bands["renewals"]
+    left = counted.groupby("band")["left"].sum()
+    assert left["at risk"] == bands["at_risk_leavers"]
+    assert 1 - left["healthy"] / left.sum() == pytest.approx(bands["leavers_below"])
