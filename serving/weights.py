@@ -9,7 +9,6 @@ from serving import explain
 
 if TYPE_CHECKING:
     from training.health_score import HealthScore
-    from training.pipeline import Trained
 
 Told = Mapping[str, Any]
 WORDS = (
@@ -65,11 +64,20 @@ def told(version: str | int = "champion") -> dict[str, Any]:
     }
 
 
-def of_run(trained: "Trained", metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    """The same of a training run that is no version yet: `version` is None, nothing is decided."""
-    score = trained.health.score
+def of_learned(
+    score: "HealthScore", summary: Told, metrics: Mapping[str, Metric]
+) -> dict[str, Any]:
+    """The same of a score that is no version yet: `version` is None, and nothing is decided.
+
+    Parameters
+    ----------
+    score : HealthScore
+    summary : mapping
+        What training told of it: its `health_score`.
+    metrics : mapping of name to Metric
+    """
     words = {name: vars(metric) for name, metric in metrics.items()}
-    told = _document(trained.summary["health_score"], score, score, words)
+    told = _document(summary, score, score, words)
     return {"version": None, "settings_version": 0, **told, "decisions": []}
 
 
@@ -188,7 +196,10 @@ def simplicity(document: Told) -> str:
     """Say what a scorecard costs against LightGBM alone."""
     simple, trees = document["scorecard"], document["trees"]
     if simple is None:
-        return "Too few had churned before the judged time to set the scorecard beside LightGBM."
+        return (
+            "No LightGBM stands beside the scorecard: too few had churned before the judged time, "
+            "or none was asked for."
+        )
     lost = document["auc_lost"]
     text = (
         f"Out of time, among renewals due, the scorecard alone gives AUC {simple['auc']:.3f} "

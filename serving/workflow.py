@@ -78,9 +78,19 @@ class Workplace:
         table = build.training_table(self.source, settings)
         trained = pipeline.train(table, settings, metrics, track, tracking.searches())
         trained = replace(trained, summary={**trained.summary, "key_features": asdict(found)})
-        health = weights.of_run(trained, metrics)
+        of_health = trained.summary["health_score"]
+        health = weights.of_learned(trained.health.score, of_health, metrics)
         documents = report.documents(trained.backtest, trained.summary, asdict(settings), health)
         return trained, tracking.log(trained, settings, metrics, origin, documents)
+
+    def health_alone(self) -> dict[str, Any]:
+        """Learn the health score without a model; told as `serving.weights.told` tells one."""
+        from training import pipeline
+
+        metrics = catalog.metrics(self.settings)
+        table = build.training_table(self.source, self.settings)
+        health, summary = pipeline.health_alone(table, self.settings, metrics)
+        return weights.of_learned(health.score, summary, metrics)
 
     def settings_of(self, info: "ModelInfo") -> Settings:
         """The settings by which a version's features are built: with the key features it knows."""
@@ -179,7 +189,8 @@ def no_skill(place: Workplace, verdict: str) -> TenureError:
     return TenureError(
         f"No model was registered. {verdict}",
         f"`tenure check {place.source.url}` tells which signals are missing. "
-        "The run is kept with its figures.",
+        "The run is kept with its figures. Until there is more to learn from, "
+        f"`tenure weights --source {place.source.url}` offers a health score.",
     )
 
 

@@ -43,6 +43,8 @@ FEWEST_CHURNED = 30
 FEWEST_CHURNED_ROWS = 10
 """Churned rows in the smallest training part."""
 
+UNTIL_THEN = "Until then `tenure weights --source SOURCE` offers a health score without a model."
+
 EXAMPLE_ROWS = 5
 
 EXPLAINED_ROWS = 1000
@@ -189,6 +191,49 @@ def train(
     return Trained(model, health, judged, summary, importance, example, trials, ahead)
 
 
+def health_alone(
+    table: pd.DataFrame, settings: Settings, metrics: Mapping[str, Metric]
+) -> tuple[Health, dict[str, Any]]:
+    """Learn the health score without a model: for companies with too few churns for one.
+
+    Parameters
+    ----------
+    table, settings, metrics
+        As for `train`.
+
+    Returns
+    -------
+    health : Health
+    summary : dict
+        What `train` tells as `health_score`, with nothing set beside the scorecard.
+
+    Raises
+    ------
+    TenureError
+        If the history is too short to judge bands on what came later, or there is no metric.
+    """
+    of_today, embargo_days = settings.health_present, embargo(settings.observations)
+    present.check(of_today.weights, of_today.goals, metrics, _segments(table))
+    table = _in_order_of_time(table)
+    folds = rolling_origin(table["as_of"], settings.training.folds, embargo_days)
+    known = health_backtest.learned_before(table, folds, metrics, embargo_days, **_today(settings))
+    looks = ["account_id", "as_of", "due", "churned", "renewal_date", "weight"]
+    blocks = [
+        fold.parts(table)[1][looks].assign(fold=number)
+        for number, fold in enumerate(folds)
+        if number
+    ]
+    judged = pd.concat(blocks, ignore_index=True)
+    health, judged, compared = _health(table, judged, folds, known, metrics, settings)
+    judged["scorecard_probability"] = np.nan
+    return health, {
+        **health_backtest.summary(judged, health, settings.training.seed),
+        "interactions": [],
+        "groupings": grouping.describe(compared),
+        **_present(table, health, settings, metrics),
+    }
+
+
 def embargo(observations: ObservationSettings) -> int:
     """Days from an as_of until its outcome is known."""
     return observations.lead_days + observations.horizon_days + observations.grace_days
@@ -302,7 +347,7 @@ def _check_enough(table: pd.DataFrame) -> None:
             f"{churned} churned among {accounts} accounts with a known renewal: too few to learn "
             "from.",
             f"At least {FEWEST_CHURNED} churned accounts are needed{likely}: bring a longer "
-            "history or more accounts.",
+            f"history or more accounts. {UNTIL_THEN}",
         )
 
 
@@ -313,5 +358,5 @@ def _check_first(rows: pd.DataFrame, fold: Fold) -> None:
             f"Until {fold.train_until:%Y-%m-%d}, where the backtest begins, {churned} of "
             f"{len(rows)} observations churned: too few or too many to learn from.",
             f"At least {FEWEST_CHURNED_ROWS} must have churned and some must have stayed: bring a "
-            "longer history, or set fewer training.folds.",
+            f"longer history, or set fewer training.folds. {UNTIL_THEN}",
         )

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from features.errors import TenureError
-from serving.commands.options import Json
+from serving.commands.options import Config, Json
 from serving.terminal import say, then
 
 
@@ -66,6 +66,15 @@ def weights(
     out: Annotated[Path, typer.Option(help="CSV file that --export writes.")] = Path(
         "health_score.csv"
     ),
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Learn from this source, without a model: for companies with too few churns for "
+            "one. Nothing is registered.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Show weights and goals of the health score with their evidence; accept, reject or fix them.
@@ -83,24 +92,34 @@ def weights(
         )
     from serving import weights as told
 
-    document = told.told(what)
+    if source is None:
+        document = told.told(what)
+        called = f"Health score of version {document['version']}"
+    else:
+        from serving.workflow import Workplace
+
+        document = Workplace.open_sound(source, config).health_alone()
+        called = "Health score, learned without a model"
     if html is not None:
         from serving.health_page import write
 
         write(document, html)
-        say(f"Health score of version {document['version']}: {html}")
+        say(f"{called}: {html}")
     elif export is not None:
         from serving.weights_export import write_csv
 
         note = write_csv(document, export.value, out)
-        say(f"Health score of version {document['version']} for {export.value}: {out}\n{note}")
+        say(f"{called}, for {export.value}: {out}\n{note}")
     elif as_json:
         print(json.dumps(document))
     else:
-        say(f"Health score of version {document['version']}\n")
+        say(f"{called}\n")
         told.print_table(document)
         say("\n" + told.to_text(document))
-    then("weights", "fix", "METRIC", "--weight", 10, "--why", "...", why="where you know better")
+    if source is None:
+        then("weights", "fix", "METRIC", "--weight", 10, "--why", "...", why="you know better")
+    else:
+        then("weights", "--source", source, "--export", "planhat", why="take it into your tool")
 
 
 def _decide(

@@ -167,6 +167,25 @@ def test_goals_of_today_by_segment_are_why_nothing_was_tested(document):
     assert said == "Goals differ by segment, as those of today do; nothing else was tested."
 
 
+@pytest.mark.slow
+def test_too_few_churns_for_a_model_still_get_a_health_score(tmp_path, monkeypatch, use_store):
+    from features import simulate
+
+    use_store(monkeypatch, f"sqlite:///{tmp_path}/models/mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    simulate.write(simulate.simulate(accounts=150, months=30, seed=3), tmp_path / "company")
+    done = run("--source", "company", "--json")
+    told = json.loads(done.stdout)
+    assert told["learned"] == "nothing"
+    dimensions = [each["weight"] for each in told["dimensions"].values()]
+    assert dimensions == pytest.approx([100 / len(dimensions)] * len(dimensions))
+    done = run("--source", "company", "--html", "health.html")
+    page = (tmp_path / "health.html").read_text()
+    assert str(escape(weights.how_far(told))) in page
+    assert "version" not in page
+    assert not (tmp_path / "models").exists(), "nothing is registered"
+
+
 def test_the_page_needs_nothing_from_elsewhere(own_store, tmp_path, document):
     run("--html", str(tmp_path / "health.html"))
     page = (tmp_path / "health.html").read_text()

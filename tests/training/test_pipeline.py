@@ -11,7 +11,7 @@ from features.errors import TenureError
 from features.metric import Metric
 from features.settings import Settings, TrainingSettings
 from training import evaluate, pipeline
-from training.pipeline import Trained, train
+from training.pipeline import Trained, health_alone, train
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,8 @@ def test_too_few_churned(
     assert str(raised.value) == (
         "13 churned among 20 accounts with a known renewal: too few to learn from.\n"
         "  At least 30 churned accounts are needed, at this churn rate about 46 accounts: bring a "
-        "longer history or more accounts."
+        "longer history or more accounts. Until then `tenure weights --source SOURCE` offers a "
+        "health score without a model."
     )
 
 
@@ -143,3 +144,27 @@ def test_open_ended_contracts_are_due_and_counted(
     dates = panel["renewal_date"].mask(evergreen, pd.NaT)
     told = train(panel.assign(renewal_date=dates), settings, metrics).summary
     assert np.isfinite(told["churn_rate"])
+
+
+def test_health_alone_is_the_health_of_a_training_run(
+    make_panel: Callable[..., pd.DataFrame], metrics: dict[str, Metric]
+) -> None:
+    settings = Settings(training=TrainingSettings(folds=3, bags=2, trees=40))
+    table = make_panel(500, seed=4)
+    health, told = health_alone(table, settings, metrics)
+    trained = train(table, settings, metrics)
+    for ours, theirs in zip(health.score.metrics, trained.health.score.metrics, strict=True):
+        assert (ours.weight, ours.portfolio.goal) == (theirs.weight, theirs.portfolio.goal)
+    assert health.bands == trained.health.bands
+    assert told["audit"] == trained.summary["health_score"]["audit"]
+    assert told["scorecard"] is None
+
+
+def test_without_enough_to_learn_from_health_alone_is_the_neutral_recipe(
+    make_panel: Callable[..., pd.DataFrame], metrics: dict[str, Metric]
+) -> None:
+    table = make_panel(60, seed=1)
+    health, told = health_alone(table, Settings(), metrics)
+    assert told["learned"] == "nothing"
+    dimensions = [each.weight for each in health.score.dimensions]
+    assert dimensions == pytest.approx([100 / len(dimensions)] * len(dimensions))
