@@ -182,7 +182,8 @@ where about 30 of each are needed.
 """,
         """\
 0 churned among 120 accounts with a known renewal: too few to learn from.
-  At least 30 churned accounts are needed: bring a longer history or more accounts.
+  At least 30 churned accounts are needed: bring a longer history or more accounts. \
+Until then `tenure weights --source SOURCE` offers a health score without a model.
 """,
     ),
     twenty_accounts: (
@@ -194,7 +195,8 @@ where about 30 of each are needed.
         """\
 7 churned among 20 accounts with a known renewal: too few to learn from.
   At least 30 churned accounts are needed, at this churn rate about 86 accounts: \
-bring a longer history or more accounts.
+bring a longer history or more accounts. \
+Until then `tenure weights --source SOURCE` offers a health score without a model.
 """,
     ),
 }
