@@ -86,6 +86,32 @@ def test_what_cannot_be_decided_is_told_and_not_kept(own_store):
     assert tracking.decisions() == []
 
 
+def test_where_a_decision_is_served_is_told(own_store):
+    from mlflow import MlflowClient
+
+    from training import tracking
+
+    words = ("fix", "nps_last", "--goal", "30", "--why", "x", "--version", "1")
+    assert "on version 1, and served from now on" in run(*words).stderr
+    MlflowClient().delete_registered_model_alias("tenure", "champion")
+    done = run(*words)
+    assert "on version 1; it is served once version 1 is promoted" in done.stderr
+    assert len(tracking.decisions(1)) == 2
+
+
+@pytest.mark.parametrize("goal", ["nan", "inf", "-3", "1.5"])
+def test_a_goal_that_would_destroy_health_is_refused(own_store, goal):
+    from features.errors import TenureError
+    from training import tracking
+
+    name = "active_seat_share_28d"
+    words = ["weights", "fix", name, "--goal", goal, "--why", "x"]
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, TenureError)
+    assert "The goal is" in str(done.exception)
+    assert tracking.decisions() == []
+
+
 def _without(told: dict, *path: str) -> dict:
     """A document that lacks what stands at a path."""
     first, *rest = path
