@@ -99,6 +99,32 @@ def test_where_a_decision_is_served_is_told(own_store):
     assert len(tracking.decisions(1)) == 2
 
 
+def test_a_new_version_takes_over_what_still_holds_and_is_not_served_yet(own_store):
+    from training import tracking
+    from training.tracking import runs, store
+
+    client = store.connect()
+    serving = client.get_model_version("tenure", "1")
+    client.create_model_version("tenure", serving.source, serving.run_id)
+    run("fix", "nps_last", "--weight", "12", "--goal", "30", "--why", "x")
+    run("fix", "nps_last", "--goal", "40", "--why", "x")
+    run("reject", "frequency", "--why", "x")
+    run("accept", "active_days_28d", "--why", "x")
+    run("accept", "csm_sentiment", "--why", "x")
+    runs._carry(client, 2)
+    kept = [(each.action, each.metric, each.weight, each.goal) for each in tracking.decisions(2)]
+    assert kept == [
+        ("fix", "nps_last", 12.0, None),
+        ("fix", "nps_last", None, 40.0),
+        ("reject", "frequency", None, None),
+        ("accept", "active_days_28d", None, None),
+    ]
+    assert {each.carried_from for each in tracking.decisions(2)} == {1}
+    assert tracking.load_health(2).score.weights_ == tracking.load_health(1).score.weights_
+    done = run("fix", "nps_last", "--goal", "35", "--why", "x", "--version", "2")
+    assert "decision 5 on version 2; it is served once version 2 is promoted" in done.stderr
+
+
 @pytest.mark.parametrize("goal", ["nan", "inf", "-3", "1.5"])
 def test_a_goal_that_would_destroy_health_is_refused(own_store, goal):
     from features.errors import TenureError
