@@ -15,6 +15,7 @@ WORDS = (
     "against_present",
     "audit",
     "bands_said",
+    "decided",
     "decisions_said",
     "goal_said",
     "groups_said",
@@ -124,6 +125,11 @@ def goal_of(each: Told, segment: str = "all") -> Told:
     """One segment's goal of a metric, by default the portfolio's."""
     found: Told = next(goal for goal in each["goals"] if goal["segment"] == segment)
     return found
+
+
+def decided(goal: Told) -> bool:
+    """Whether people set a goal in place of the learned one."""
+    return bool(goal["goal"] != goal["learned_goal"])
 
 
 def goal_said(each: Told, goal: Told) -> str:

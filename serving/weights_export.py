@@ -1,16 +1,17 @@
 """Weights and goals in the terms of other tools, as a CSV table to type in or to import.
 
-Which of their pages each form is taken from: docs/health-score-exports.md. Where a tool counts in
-whole points, these sum to its total (largest remainders).
+Which of their pages each form is taken from: docs/health-score-exports.md. Every segment's rows are
+a whole scorecard. Where a tool counts in whole points, these sum to its total (largest remainders),
+and what rounds to none is left out.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from serving.files import write_aside
-from serving.weights import Told, heaviest
+from serving.weights import Told, goal_of, heaviest
 
 Row = dict[str, Any]
 
@@ -42,7 +43,13 @@ def write_csv(document: Told, tool: str, path: Path) -> str:
 
 def table(document: Told, tool: str) -> list[Row]:
     """Rows of one tool's table."""
-    return [row for each in _factors(document) for row in _FORMS[tool](each)]
+    counted = _COUNTED.get(tool, ())
+    return [
+        row
+        for each in _factors(document)
+        if all(each[count] for count in counted)
+        for row in _FORMS[tool](each)
+    ]
 
 
 def _factors(document: Told) -> Iterable[Row]:
@@ -57,23 +64,22 @@ def _factors(document: Told) -> Iterable[Row]:
             own = {name: each for name, each in metrics if name in used}
             shares = whole({name: each["weight"] for name, each in own.items()}, 100)
             for name, each in own.items():
-                goal = next(g for g in each["goals"] if g["segment"] == segment)
-                if segment == "all" or goal["enough"]:
-                    yield {
-                        "segment": "All" if segment == "all" else segment,
-                        "dimension": dimension.capitalize(),
-                        "dimension_weight": dimensions[dimension],
-                        "metric": name,
-                        "label": each["label"],
-                        "unit": each["unit"],
-                        "weight": each["weight"],
-                        "points": points[name],
-                        "share": shares[name],
-                        "red": goal["red"],
-                        "goal": goal["goal"],
-                        "green": goal["green"],
-                        "high": each["healthy"] == "high",
-                    }
+                goal = goal_of(each, segment)
+                yield {
+                    "segment": "All" if segment == "all" else segment,
+                    "dimension": dimension.capitalize(),
+                    "dimension_weight": dimensions[dimension],
+                    "metric": name,
+                    "label": each["label"],
+                    "unit": each["unit"],
+                    "weight": each["weight"],
+                    "points": points[name],
+                    "share": shares[name],
+                    "red": goal["red"],
+                    "goal": goal["goal"],
+                    "green": goal["green"],
+                    "high": each["healthy"] == "high",
+                }
 
 
 def whole(weights: Mapping[str, float], total: int) -> dict[str, int]:
@@ -135,7 +141,7 @@ def _totango(each: Row) -> Iterable[Row]:
 def _hubspot(each: Row) -> Iterable[Row]:
     for points, condition in (
         (each["points"], _is("good", each, each["green"])),
-        (each["points"] // 2, f"not {_is('good', each, each['green'])}, but "
+        (_number(each["points"] / 2), f"not {_is('good', each, each['green'])}, but "
          f"{_is('good', each, each['goal'])}"),
     ):  # fmt: skip
         yield {
@@ -203,3 +209,12 @@ _FORMS: Mapping[str, Callable[[Row], Iterable[Row]]] = {
     "planhat": _planhat,
     "vitally": _vitally,
 }
+
+_COUNTED: Mapping[str, Sequence[str]] = {
+    "gainsight": ("dimension_weight", "share"),
+    "totango": ("dimension_weight", "share"),
+    "hubspot": ("points",),
+    "churnzero": ("points",),
+    "vitally": ("points",),
+}
+"""What tools count in whole points; Planhat's impacts are not rounded to any."""

@@ -66,7 +66,8 @@ def changes(
             changed = decisions.with_weights(score, {each.name: weights[each.name]})
             entry |= {"present_weight": weights[each.name], "with_weight": flagged(changed)}
         if each.name in goals:
-            changed = decisions.with_goals_of_today(score, each.name, goals)
+            own = decisions.goals_of_today(score, each.name, goals)
+            changed = decisions.with_goals(score, each.name, own)
             entry |= {"present_goals": goals[each.name], "with_goals": flagged(changed)}
         if entry:
             per_metric[each.name] = entry

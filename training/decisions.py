@@ -6,13 +6,18 @@
 
 Decided are metrics, or whole dimensions: a dimension's weight is the sum of its metrics', which
 share it in proportion. A weight that people set keeps its value; the others share what is left, of
-their dimension where that was set, and of 100. Of several decisions on one metric (and segment) or
-dimension the last one holds. A new version takes over what was
-fixed or rejected, marked with the version it comes from; what was accepted lapses, as the evidence
-has changed, and is proposed anew.
+their dimension where that was set, and of 100.
+
+A metric's weight and its goal for each segment are things of their own, and of several decisions on
+one of them the last holds. So a goal that is fixed leaves the weight as it was decided before, and
+what is accepted or rejected, a metric or a whole dimension, takes the place of all that was decided
+on it. A new version takes over what was fixed or rejected, marked with the version it comes from;
+what was accepted lapses, as the evidence has changed, and is proposed anew, unless it keeps a
+metric out of its dimension's rejection.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, Self
@@ -24,6 +29,14 @@ from training.scorecard import PORTFOLIO, Goal, MetricWeight
 
 Action = Literal["accept", "reject", "fix"]
 ACTIONS: tuple[Action, ...] = ("accept", "reject", "fix")
+
+EITHER_WAY = ("change", "trend", "gap", "delay")
+"""Words in names of metrics that may be below 0, and of shares that may be above 1."""
+SIGNED = ("", "currency", "doublings", "points", "ratio")
+"""Units of what may be below 0."""
+
+Part = tuple[str, str | None]
+"""What is decided on: a metric's goal for a segment; None: the weight of a metric or dimension."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +80,17 @@ class HealthDecision:
         return cls(**json.loads(text))
 
 
-def check(decision: HealthDecision, score: HealthScore) -> None:
-    """Refuse a decision that cannot be carried out; raises TenureError naming all that is wrong."""
+def check(decision: HealthDecision, score: HealthScore, units: Mapping[str, str]) -> None:
+    """Refuse a decision that cannot be carried out; raises TenureError naming all that is wrong.
+
+    Parameters
+    ----------
+    decision : HealthDecision
+    score : HealthScore
+        As learned.
+    units : mapping
+        Of its metrics.
+    """
     members = _members(score)
     known = [*(each.name for each in score.metrics), *members]
     faults = []
@@ -90,26 +112,76 @@ def check(decision: HealthDecision, score: HealthScore) -> None:
         faults.append(f"To {decision.action} takes no weight and no goal.")
     if decision.weight is not None and not 0 <= decision.weight < 100:
         faults.append(f"The weight is {decision.weight:g}; it must be from 0 to below 100.")
+    faults += _faults_of_goal(decision, score, units.get(decision.metric, ""))
     if decision.segment not in (*score.segments, PORTFOLIO):
         near = did_you_mean(decision.segment, score.segments)
         faults.append(f"'{decision.segment}' is no segment with goals of its own.{near}")
+    only_goal = decision.action == "fix" and decision.weight is None
+    if decision.segment != PORTFOLIO and not only_goal:
+        faults.append(
+            "A segment has a goal of its own and no weight, and goes with a fixed goal alone; "
+            "weights, and what is accepted or rejected, hold for all."
+        )
     if faults:
         raise TenureError(" ".join(faults), 'Say --why "..." and see `tenure weights` for names.')
 
 
-def in_force(decisions: Sequence[HealthDecision]) -> list[HealthDecision]:
-    """The last decision on each metric and segment, in the order in which they were made."""
-    last = {(each.metric, each.segment): each for each in decisions}
-    return sorted(last.values(), key=lambda each: decisions.index(each))
+def _faults_of_goal(decision: HealthDecision, score: HealthScore, unit: str) -> list[str]:
+    """What is wrong with a goal: no number, or all accounts would lie on one side of it.
+
+    The accounts are not at hand, so only that is refused which the unit rules out: a share lies
+    from 0 to 1, a count or a span of time is not below 0; neither where the metric's name, or a
+    goal that was learned, says that it goes further.
+    """
+    goal, name = decision.goal, decision.metric
+    if goal is None:
+        return []
+    if not math.isfinite(goal):
+        return [f"The goal is {goal:g}; it must be a number."]
+    learned = [
+        own.goal for each in score.metrics if each.name == name
+        for own in (each.portfolio, *each.segments)
+    ]  # fmt: skip
+    if any(word in name.split("_") for word in EITHER_WAY) or min(learned, default=0) < 0:
+        return []
+    if unit == "share" and not 0 <= goal <= max(1, *learned):
+        return [f"The goal is {goal:g}; {name} is a share, from 0 to 1 (0.4 for 40 %)."]
+    if unit not in SIGNED and goal < 0:
+        return [f"The goal is {goal:g}; {name} is in {unit} and never below 0."]
+    return []
 
 
-def carried(decisions: Sequence[HealthDecision], version: int) -> list[HealthDecision]:
-    """What a new version takes over."""
-    return [
-        replace(each, carried_from=each.carried_from or version)
-        for each in in_force(decisions)
-        if each.action != "accept"
-    ]
+def in_force(decisions: Sequence[HealthDecision], score: HealthScore) -> list[HealthDecision]:
+    """Decisions of which something still holds, in order; a fix with what holds of it."""
+    holders = _holders(decisions, score)
+
+    def cut(number: int, each: HealthDecision) -> HealthDecision:
+        parts = [part for (_, part), holder in holders.items() if holder == number]
+        return replace(
+            each,
+            weight=each.weight if None in parts else None,
+            goal=each.goal if any(part is not None for part in parts) else None,
+        )
+
+    held = set(holders.values())
+    return [cut(number, each) for number, each in enumerate(decisions) if number in held]
+
+
+def carried(
+    decisions: Sequence[HealthDecision], score: HealthScore, version: int
+) -> list[HealthDecision]:
+    """What a new version takes over from one with this health score."""
+    members = _members(score)
+    kept: list[HealthDecision] = []
+    for each in in_force(decisions, score):
+        # without it, the dimension's rejection would take the metric back in
+        kept_out = any(
+            other.action == "reject" and each.metric in members.get(other.metric, ())
+            for other in kept
+        )
+        if each.action != "accept" or kept_out:
+            kept.append(replace(each, carried_from=each.carried_from or version))
+    return kept
 
 
 def apply(
@@ -125,21 +197,55 @@ def apply(
     members = _members(score)
     weights: dict[str, float] = {}
     dimensions: dict[str, float] = {}
-    for each in in_force(decisions):
-        if each.action == "accept":
-            continue
-        if each.action == "reject":
-            for name in members.get(each.metric, [each.metric]):
-                weights[name] = present_weights.get(name, 0.0)
-                score = with_goals_of_today(score, name, present_goals)
-        elif each.metric in members and each.weight is not None:
-            dimensions[each.metric] = each.weight
-        elif each.weight is not None:
-            weights[each.metric] = each.weight
-        if each.goal is not None:
-            score = with_goal(score, each.metric, each.goal, each.segment)
+    goals: dict[str, dict[str, float]] = {}
+    for (name, part), number in _holders(decisions, score).items():
+        holder = decisions[number]
+        if part is not None:
+            today = goals_of_today(score, name, present_goals)
+            goal = today.get(part) if holder.action == "reject" else holder.goal
+            if goal is not None:
+                goals.setdefault(name, {})[part] = goal
+        elif holder.action == "reject" and name not in members:
+            weights[name] = present_weights.get(name, 0.0)
+        elif holder.weight is not None and holder.metric == name:
+            (dimensions if name in members else weights)[name] = holder.weight
+    for name, told in goals.items():
+        score = with_goals(score, name, told)
     weights = {each.name: weights[each.name] for each in score.metrics if each.name in weights}
     return with_weights(score, weights | _shared(score, weights, dimensions))
+
+
+def _holders(decisions: Sequence[HealthDecision], score: HealthScore) -> dict[Part, int]:
+    """For each thing decided on, the place of the decision that holds: the last one on it."""
+    members = _members(score)
+    segments = (PORTFOLIO, *score.segments)
+    holders: dict[Part, int] = {}
+    for number, each in enumerate(decisions):
+        own = members.get(each.metric, [])
+        told: list[Part]
+        if each.action != "fix":
+            names = [each.metric, *own]
+            told = [(name, part) for name in names for part in (None, *segments)]
+        else:
+            told = []
+            if each.weight is not None:
+                # what was decided on a dimension before no longer holds its metrics to a weight;
+                # what was decided on one of them does
+                freed = [
+                    (name, None)
+                    for name in own
+                    if (name, None) in holders
+                    and decisions[holders[name, None]].metric == each.metric
+                ]
+                told += [(each.metric, None), *freed]
+            if each.goal is not None:
+                told += [
+                    (each.metric, segment)
+                    for segment in segments
+                    if each.segment in (PORTFOLIO, segment)
+                ]
+        holders |= dict.fromkeys(told, number)
+    return holders
 
 
 def _members(score: HealthScore) -> dict[str, list[str]]:
@@ -203,14 +309,13 @@ def with_weights(score: HealthScore, weights: Mapping[str, float]) -> HealthScor
     return replace(score, metrics=metrics, dimensions=dimensions)
 
 
-def with_goal(
-    score: HealthScore, metric: str, goal: float, segment: str = PORTFOLIO
-) -> HealthScore:
-    """Move a goal, and its red and green along; for all accounts or one segment."""
+def with_goals(score: HealthScore, metric: str, goals: Mapping[str, float]) -> HealthScore:
+    """Move a metric's goals, each with its red and green, for the segments named (or "all")."""
 
     def moved(each: Goal) -> Goal:
-        if segment not in (PORTFOLIO, each.segment):
+        if each.segment not in goals:
             return each
+        goal = goals[each.segment]
         by = goal - each.goal
         return replace(each, goal=goal, red=each.red + by, green=each.green + by)
 
@@ -223,13 +328,12 @@ def with_goal(
     return replace(score, metrics=tuple(told(each) for each in score.metrics))
 
 
-def with_goals_of_today(score: HealthScore, metric: str, present: Goals) -> HealthScore:
-    """Move a metric's goals to those in use today, where there are any."""
+def goals_of_today(score: HealthScore, metric: str, present: Goals) -> dict[str, float]:
+    """A metric's goals in use today by segment, and for all; only those that there are."""
     given = present.get(metric)
-    if given is None:
-        return score
     by_segment = given if isinstance(given, Mapping) else {PORTFOLIO: given}
-    for segment in sorted(by_segment, key=lambda name: name != PORTFOLIO):
-        if segment in (*score.segments, PORTFOLIO):
-            score = with_goal(score, metric, by_segment[segment], segment)
-    return score
+    told = {
+        segment: by_segment.get(segment, by_segment.get(PORTFOLIO))
+        for segment in (PORTFOLIO, *score.segments)
+    }
+    return {segment: goal for segment, goal in told.items() if goal is not None}

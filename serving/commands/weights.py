@@ -48,7 +48,7 @@ def weights(
     goal: Annotated[
         float | None, typer.Option(help="With fix: its goal, in its unit.", show_default=False)
     ] = None,
-    segment: Annotated[str, typer.Option(help="With --goal: for this segment only.")] = "all",
+    segment: Annotated[str, typer.Option(help="With --goal alone: for this segment only.")] = "all",
     why: Annotated[str, typer.Option(help="Reason for a decision; kept with it.")] = "",
     by: Annotated[
         str | None, typer.Option(help="Who decides; by default who is logged in here.")
@@ -80,7 +80,7 @@ def weights(
     """Show weights and goals of the health score with their evidence; accept, reject or fix them.
 
     `tenure weights fix nps --goal 30 --why "agreed at the review"` is kept in the version with who
-    and when, and is served from then on.
+    and when, and is served from then on; on a version that does not serve, once it is promoted.
     """
     if what in DECIDING:
         _decide(what, metric, weight, goal, segment, why, by, version)
@@ -149,6 +149,22 @@ def _decide(
         goal=goal,
         segment=segment,
     )
-    number = tracking.decide(decision, version)
-    say(f"Recorded as decision {number} on {version}, and served from now on.")
+    own = tracking.version(version)
+    number = tracking.decide(decision, own)
+    told = (
+        ", and served from now on."
+        if own == _serving()
+        else f"; it is served once version {own} is promoted."
+    )
+    say(f"Recorded as decision {number} on version {own}{told}")
     then("weights", version, why="weights and goals as they are now")
+
+
+def _serving() -> int | None:
+    """Number of the version that serves, if any does."""
+    from training import tracking
+
+    try:
+        return tracking.version()
+    except tracking.NoChampionError:
+        return None

@@ -9,7 +9,7 @@ import pytest
 from markupsafe import escape
 from typer.testing import CliRunner
 
-from serving import weights, weights_export
+from serving import explain, weights, weights_export
 from serving.cli import app
 from serving.health_forms import HealthScore
 
@@ -83,6 +83,58 @@ def test_what_cannot_be_decided_is_told_and_not_kept(own_store):
     done = CliRunner().invoke(app, ["weights", "fix", "npx_last", "--weight", "4", "--why", "x"])
     assert isinstance(done.exception, TenureError)
     assert "nps_last" in str(done.exception)
+    assert tracking.decisions() == []
+
+
+def test_where_a_decision_is_served_is_told(own_store):
+    from mlflow import MlflowClient
+
+    from training import tracking
+
+    words = ("fix", "nps_last", "--goal", "30", "--why", "x", "--version", "1")
+    assert "on version 1, and served from now on" in run(*words).stderr
+    MlflowClient().delete_registered_model_alias("tenure", "champion")
+    done = run(*words)
+    assert "on version 1; it is served once version 1 is promoted" in done.stderr
+    assert len(tracking.decisions(1)) == 2
+
+
+def test_a_new_version_takes_over_what_still_holds_and_is_not_served_yet(own_store):
+    from training import tracking
+    from training.tracking import runs, store
+
+    client = store.connect()
+    serving = client.get_model_version("tenure", "1")
+    client.create_model_version("tenure", serving.source, serving.run_id)
+    run("fix", "nps_last", "--weight", "12", "--goal", "30", "--why", "x")
+    run("fix", "nps_last", "--goal", "40", "--why", "x")
+    run("reject", "frequency", "--why", "x")
+    run("accept", "active_days_28d", "--why", "x")
+    run("accept", "csm_sentiment", "--why", "x")
+    runs._carry(client, 2)
+    kept = [(each.action, each.metric, each.weight, each.goal) for each in tracking.decisions(2)]
+    assert kept == [
+        ("fix", "nps_last", 12.0, None),
+        ("fix", "nps_last", None, 40.0),
+        ("reject", "frequency", None, None),
+        ("accept", "active_days_28d", None, None),
+    ]
+    assert {each.carried_from for each in tracking.decisions(2)} == {1}
+    assert tracking.load_health(2).score.weights_ == tracking.load_health(1).score.weights_
+    done = run("fix", "nps_last", "--goal", "35", "--why", "x", "--version", "2")
+    assert "decision 5 on version 2; it is served once version 2 is promoted" in done.stderr
+
+
+@pytest.mark.parametrize("goal", ["nan", "inf", "-3", "1.5"])
+def test_a_goal_that_would_destroy_health_is_refused(own_store, goal):
+    from features.errors import TenureError
+    from training import tracking
+
+    name = "active_seat_share_28d"
+    words = ["weights", "fix", name, "--goal", goal, "--why", "x"]
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, TenureError)
+    assert "The goal is" in str(done.exception)
     assert tracking.decisions() == []
 
 
@@ -213,25 +265,114 @@ def test_the_api_gives_the_same_document(document):
     assert HealthScore.model_validate_json(json.dumps(document)).version == document["version"]
 
 
-@pytest.mark.parametrize("tool", weights_export.NOTES)
-def test_exports_carry_every_metric_that_counts(document, tool, tmp_path):
-    weights_export.write_csv(document, tool, tmp_path / "out.csv")
-    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+COLUMNS = {
+    "gainsight": ("Scorecard", "Field"),
+    "totango": ("Profile (segment)", "Attribute"),
+    "hubspot": ("Segment", "Property"),
+    "churnzero": ("ChurnScore (segment)", "Attribute"),
+    "planhat": ("Health Profile (filter)", "Factor"),
+    "vitally": ("Segment", "Property"),
+}
+"""Where a tool's table names the segment, and the metric."""
+GROUPS = {
+    "gainsight": ("Measure Group", "Group Weight (%)", "Measure Weight in Group (%)"),
+    "totango": ("Dimension", "Dimension Weight (%)", "Metric Weight in Dimension (%)"),
+}
+POINTS = {"churnzero": "Factor Total Points", "hubspot": "Max points", "vitally": "Weight (%)"}
+
+
+def exported(document: dict, tool: str, path: Path) -> dict[str, list[dict[str, str]]]:
+    """Rows of a tool's file, by segment."""
+    weights_export.write_csv(document, tool, path)
+    with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    counts = [name for name, each in document["metrics"].items() if each["weight"] > 0]
-    text = (tmp_path / "out.csv").read_text()
-    assert all(name in text for name in counts)
-    points = {"churnzero": "Factor Total Points", "hubspot": "Max points", "vitally": "Weight (%)"}
-    if tool in points:
-        segment = next(iter(rows[0]))
-        name = {"churnzero": "Attribute", "hubspot": "Property", "vitally": "Property"}[tool]
-        everybody = {r[name]: int(r[points[tool]]) for r in rows if r[segment] == "All"}
-        assert sum(everybody.values()) == 100
-    if tool in ("gainsight", "totango"):
-        everybody = [r for r in rows if "All" in r.values()]
-        share = "Measure Weight in Group (%)" if tool == "gainsight" else (
-            "Metric Weight in Dimension (%)"
-        )  # fmt: skip
-        group = "Measure Group" if tool == "gainsight" else "Dimension"
-        for own in {r[group] for r in everybody}:
-            assert sum(int(r[share]) for r in everybody if r[group] == own) == 100
+    name, _ = COLUMNS[tool]
+    return {each: [r for r in rows if r[name] == each] for each in {r[name] for r in rows}}
+
+
+def weighing(document: dict, shares: dict[str, float]) -> dict:
+    """The document with these weights for some metrics, and the rest of 100 for one more."""
+    told = {name: shares.get(name, 0.0) for name in document["metrics"]}
+    other = next(name for name in told if name not in shares)
+    told[other] = 100.0 - sum(shares.values())
+    metrics = {name: each | {"weight": told[name]} for name, each in document["metrics"].items()}
+    dimensions = {
+        name: each
+        | {"weight": sum(m["weight"] for m in metrics.values() if m["dimension"] == name)}
+        for name, each in document["dimensions"].items()
+    }
+    return document | {"metrics": metrics, "dimensions": dimensions}
+
+
+def adds_up(tool: str, rows: list[dict[str, str]]) -> None:
+    """One segment's rows are a whole scorecard."""
+    by_metric = {row[COLUMNS[tool][1]]: row for row in rows}
+    if tool in POINTS:
+        points = [int(row[POINTS[tool]]) for row in by_metric.values()]
+        assert sum(points) == 100
+        assert min(points) > 0
+    elif tool in GROUPS:
+        group, weight, share = GROUPS[tool]
+        assert sum({row[group]: int(row[weight]) for row in rows}.values()) == 100
+        for own in {row[group] for row in rows}:
+            assert sum(int(row[share]) for row in rows if row[group] == own) == 100
+        assert min(int(row[part]) for row in rows for part in (weight, share)) > 0
+    else:
+        for end, total in (("from", -5), ("to", 5)):
+            impacts = [float(row[f"Health impact at {end}"]) for row in rows]
+            assert sum(impacts) == pytest.approx(total, abs=0.01)
+
+
+@pytest.mark.parametrize("tool", weights_export.NOTES)
+def test_exports_are_a_whole_scorecard_for_everybody_and_each_segment(document, tool, tmp_path):
+    by_segment = exported(document, tool, tmp_path / "out.csv")
+    assert document["segments"]
+    assert by_segment.keys() == {"All", *document["segments"]}
+    points = weights_export.whole({n: e["weight"] for n, e in document["metrics"].items()}, 100)
+    for rows in by_segment.values():
+        adds_up(tool, rows)
+        names = {row[COLUMNS[tool][1]] for row in rows}
+        assert names >= {name for name, each in points.items() if each}
+    # goals stand there as they are served
+    name, each = max(document["metrics"].items(), key=lambda item: item[1]["weight"])
+    for segment, rows in by_segment.items():
+        goal = weights.goal_of(each, "all" if segment == "All" else segment)
+        text = " ".join(" ".join(row.values()) for row in rows if name in row.values())
+        assert f"{goal['green']:.4g}" in text
+
+
+@pytest.mark.parametrize("tool", weights_export.NOTES)
+def test_what_rounds_to_no_point_is_left_out_of_whole_points(document, tool, tmp_path):
+    least, one, *_ = document["metrics"]
+    told = weighing(document, {least: 0.01, one: 1.0})
+    for rows in exported(told, tool, tmp_path / "out.csv").values():
+        adds_up(tool, rows)
+        assert any(one in row.values() for row in rows)
+        kept = any(least in row.values() for row in rows)
+        assert kept == (tool == "planhat")
+        if tool == "hubspot":
+            assert [row["Add points"] for row in rows if row["Property"] == one] == ["1", "0.5"]
+
+
+def test_a_goal_that_people_set_for_a_segment_is_told_everywhere(own_store, document, tmp_path):
+    name = "active_days_28d"
+    segment = next(
+        goal["segment"]
+        for goal in document["metrics"][name]["goals"]
+        if not goal["enough"] and goal["segment"] != "all"
+    )
+    run("fix", name, "--weight", "20", "--why", "so that it counts")
+    run("fix", name, "--goal", "23", "--segment", segment, "--why", "we know them")
+    told = json.loads(run("--json").stdout)
+    each = told["metrics"][name]
+    own = weights.goal_of(each, segment)
+    assert (own["goal"], each["weight"]) == (23, pytest.approx(20))
+    for tool in weights_export.NOTES:
+        by_segment = exported(told, tool, tmp_path / "out.csv")
+        for other, rows in by_segment.items():
+            text = " ".join(" ".join(row.values()) for row in rows if name in row.values())
+            assert (f"{own['green']:.4g}" in text) == (other == segment)
+    run("--html", str(tmp_path / "health.html"))
+    page = (tmp_path / "health.html").read_text()
+    learned = explain.quantity(own["learned_goal"], "days")
+    assert f"at least 23 days<small>set by people; learned: {learned}</small>" in page

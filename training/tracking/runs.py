@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from features.fingerprint import Extent
 from training import provenance
 from training.tracking.store import CHALLENGER, CHAMPION, NAME, connect, experiment, registered
-from training.tracking.versions import decisions_of, record
+from training.tracking.versions import decisions_of, learned_health_of, record
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -240,6 +240,10 @@ def _carry(client: "MlflowClient", version: int) -> None:
     champion = registered(client, CHAMPION)
     if champion is None:
         return
-    kept = decided.carried(decisions_of(champion), int(champion.version))
+    made = decisions_of(champion)
+    if not made:
+        return
+    score = learned_health_of(champion).score
+    kept = decided.carried(made, score, int(champion.version))
     for number, decision in enumerate(kept, start=1):
         record(client, version, number, decision)

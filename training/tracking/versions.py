@@ -118,7 +118,8 @@ def decide(decision: "HealthDecision", reference: str | int = CHAMPION) -> int:
     found = find(reference)
     learned, before = learned_health_of(found), decisions_of(found)
     told = info_of(found).summary["health_score"]
-    decided.check(decision, learned.score)
+    units = {each["name"]: each["unit"] for each in _document(found, "catalog.json")}
+    decided.check(decision, learned.score, units)
     learned.after([*before, decision], told["present_weights"], told["present_goals"])
     record(connect(), int(found.version), len(before) + 1, decision)
     return len(before) + 1
