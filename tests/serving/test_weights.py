@@ -219,6 +219,36 @@ def test_goals_of_today_by_segment_are_why_nothing_was_tested(document):
     assert said == "Goals differ by segment, as those of today do; nothing else was tested."
 
 
+def test_learned_against_present_tells_what_counts_today(document):
+    told = json.loads(json.dumps(document))
+    metrics = told["metrics"]
+    today = {name: 0.0 for name in metrics} | {"nps_last": 60.0, "active_days_28d": 40.0}
+    flagged = {"leavers": 5, "stayers": 9}
+    for name, each in metrics.items():
+        each["present_weight"] = today[name]
+        each["change"] = {"present_weight": today[name], "with_weight": flagged}
+    metrics["nps_last"]["change"] |= {"present_goals": 8.0, "with_goals": flagged}
+    goal = weights.goal_of(metrics["nps_last"])
+    goal |= {"learned_goal": 7.0, "low": 6.0, "high": 9.0}
+    told |= {"present_weights": today, "present_goals": {"nps_last": 8.0}}
+    lines = weights.against_present(told)
+
+    learned = {name: each["learned_weight"] for name, each in metrics.items()}
+    sentiment = sum(learned[n] for n, each in metrics.items() if each["dimension"] == "sentiment")
+    assert any(
+        line.startswith(f"Sentiment in all: weight 60.0 today, {sentiment:.1f} learned")
+        for line in lines
+    )
+    nps = f"Last NPS: weight 60.0 today, {learned['nps_last']:.1f} learned"
+    assert any(line.startswith(nps) for line in lines)
+    assert any("goal 8 today, 7 points (6 points to 9 points) learned" in line for line in lines)
+    new = [name for name in metrics if not today[name] and learned[name] > 0]
+    in_all = sum(learned[name] for name in new)
+    assert lines[-1].startswith(f"{len(new)} metrics count nothing today and {in_all:.1f} of 100")
+    single = [line for line in lines if ": weight 0.0 today" in line and " in all" not in line]
+    assert not single, "what counts nothing today is summed up"
+
+
 @pytest.mark.slow
 def test_too_few_churns_for_a_model_still_get_a_health_score(tmp_path, monkeypatch, use_store):
     from features import simulate
