@@ -9,7 +9,7 @@ is none yet, and a contact waiting for it looks unanswered, as it did on that da
 import ibis
 import ibis.expr.types as ir
 
-from features.frequency import log2_ratio
+from features.frequency import trend
 from features.known import (
     age_days,
     counts_told,
@@ -229,15 +229,16 @@ METRICS = (
         actionable=True,
         formula=(
             "log2 of (contacts to which somebody came or answered, in the 90 days before as_of + "
-            "1) / (those in the 90 days before + 1)"
+            "1) / (those in the 90 days before + 1); from nothing only for customers of 180 days "
+            "and more"
         ),
         sentence="Contacts changed by {value} against the quarter before",
         sentence_de=(
             "Die Zahl der Kontakte hat sich gegenüber dem Quartal davor um {value} verändert"
         ),
         needs=("touchpoints",),
-        not_for=(("tenure_days", Below(91)),),
-        value=lambda t: log2_ratio(t.contacts_90d, t.contacts_before),
+        not_for=(("tenure_days", Below(180)),),
+        value=lambda t: trend(t, t.contacts_90d, t.contacts_before, 90),
     ),
     Metric(
         name="trainings_attended_180d",

@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
-from features.frequency import log2_ratio
+from features.frequency import trend
 from features.known import (
     age_days,
     counts_told,
@@ -169,15 +169,16 @@ METRICS = (
         actionable=False,
         formula=(
             "log2 of (tickets opened in the 90 days before as_of + 1) / (tickets opened in the 90 "
-            "days before + 1): more may be trouble, fewer may be silence"
+            "days before + 1); from nothing only for customers of 180 days and more. More may be "
+            "trouble, fewer may be silence"
         ),
         sentence="Tickets changed by {value} against the quarter before",
         sentence_de=(
             "Die Zahl der Tickets hat sich gegenüber dem Quartal davor um {value} verändert"
         ),
         needs=("tickets",),
-        not_for=(("tenure_days", Below(91)),),
-        value=lambda t: log2_ratio(t.tickets_90d, t.tickets_before),
+        not_for=(("tenure_days", Below(180)),),
+        value=lambda t: trend(t, t.tickets_90d, t.tickets_before, 90),
     ),
     Metric(
         name="urgent_share_180d",

@@ -134,8 +134,10 @@ def frequency_breadth_depth(own, all_usage, contract, day):
     def ratio(a, b):
         return NOTHING if a is NOTHING or b is NOTHING or b == 0 else a / b
 
-    def doublings(now, before):
-        if now is NOTHING or before is NOTHING or before <= 0:
+    def doublings(now, before, least_tenure=0):
+        if now is NOTHING or before is NOTHING:
+            return NOTHING
+        if before == 0 and contract["tenure_days"] < least_tenure:
             return NOTHING
         return math.log2((now + 1) / (before + 1))
 
@@ -214,7 +216,7 @@ def frequency_breadth_depth(own, all_usage, contract, day):
         "session_minutes_28d": ratio(seconds / 60, sessions),
         "actions_per_session_28d": ratio(by_users if seen28 else NOTHING, sessions),
         "usage_trend_90d": doublings(
-            actions90, actions(within(180)) - actions90 if told(180) else NOTHING
+            actions90, actions(within(180)) - actions90 if told(180) else NOTHING, 180
         ),
         "deactivated_users_90d": len(deactivated) if own["users"] else NOTHING,
         "lapsed_users_share_90d": ratio(len(lapsed), len(half_year)) if told(180) else NOTHING,
@@ -226,14 +228,16 @@ def frequency_breadth_depth(own, all_usage, contract, day):
             ratio(actions(sign_ins), users28) if told(28, sign_ins_everywhere) else NOTHING
         ),
         "days_since_last_use": (day - last).days if last else (180 if told(180) else NOTHING),
-        "usage_trend_28d": doublings(actions28, actions(before) if told(56) else NOTHING),
+        "usage_trend_28d": doublings(actions28, actions(before) if told(56) else NOTHING, 56),
         "usage_against_half_year": (
             doublings(actions28, earlier) if contract["tenure_days"] >= 180 else NOTHING
         ),
         "minutes_per_active_user_28d": ratio(minutes(month), users28),
         "active_users_28d": users28,
         "active_seat_share_28d": ratio(users28, contract["seats"]),
-        "active_users_trend_28d": doublings(users28, len(users(before)) if told(56) else NOTHING),
+        "active_users_trend_28d": doublings(
+            users28, len(users(before)) if told(56) else NOTHING, 56
+        ),
         "active_admins_28d": len(admins & users(month)) if seen28 else NOTHING,
         "top_user_share_28d": ratio(max(by_user.values(), default=NOTHING), actions28),
         "new_users_90d": len(fresh) if members else NOTHING,

@@ -27,8 +27,8 @@ def features(tables, account_id, as_of):
     contracts = [r for r in tables["contracts"].to_dict("records") if r["account_id"] == account_id]
     since = min(row["start_date"] for row in own["contracts"])
     return {
-        **engagement(own["touchpoints"], known["touchpoints"], day),
-        **tickets(own, known, day),
+        **engagement(own["touchpoints"], known["touchpoints"], since, day),
+        **tickets(own, known, since, day),
         **incidents(own["incidents"] + everyone, known["incidents"], since, day),
         **outcomes(own["objectives"], known["objectives"], since, day),
         **advocacy(own, known["advocacy"], day),
@@ -58,8 +58,11 @@ def ratio(a, b):
     return a / b if a is not NOTHING and b else NOTHING
 
 
-def doublings(now, then):
-    if now is NOTHING or not then:
+def quarterly_doublings(now, then, since, day):
+    """Change against the quarter before, from nothing only where a customer was one in both."""
+    if now is NOTHING or then is NOTHING:
+        return NOTHING
+    if then == 0 and day - since < timedelta(days=180):
         return NOTHING
     return math.log2((now + 1) / (then + 1))
 
@@ -71,7 +74,7 @@ def count(rows, everywhere, column, day, days):
     return len(rows) if told else NOTHING
 
 
-def engagement(rows, everywhere, day):
+def engagement(rows, everywhere, since, day):
     rows = [row for row in rows if row["occurred_at"] < day]
 
     def message(row):
@@ -121,15 +124,17 @@ def engagement(rows, everywhere, day):
         "customer_started_share_90d": mean(r["direction"] == "inbound" for r in told),
         "days_since_last_contact": age(max(contacts), day) if contacts else NOTHING,
         "days_since_last_meeting": age(max(meetings), day) if meetings else NOTHING,
-        "contacts_trend_90d": doublings(
+        "contacts_trend_90d": quarterly_doublings(
             count(quarter, everywhere, "occurred_at", day, 90),
             count(earlier, everywhere, "occurred_at", day, 180),
+            since,
+            day,
         ),
         "trainings_attended_180d": held(180, "training"),
     }
 
 
-def tickets(own, known, day):
+def tickets(own, known, since, day):
     rows = [row for row in own["tickets"] if row["opened_at"] < day]
     asked = [row for row in rows if lately(row["opened_at"], day, 180)]
     answered = [row for row in rows if lately(row["first_response_at"], day, 180)]
@@ -156,8 +161,8 @@ def tickets(own, known, day):
     return {
         "tickets_per_active_user_90d": ratio(number, active),
         "urgent_share_180d": mean(p == "urgent" for p in told(asked, "priority")),
-        "tickets_trend_90d": doublings(
-            number, count(earlier, known["tickets"], "opened_at", day, 180)
+        "tickets_trend_90d": quarterly_doublings(
+            number, count(earlier, known["tickets"], "opened_at", day, 180), since, day
         ),
         "open_urgent_tickets": count(urgent, known["tickets"], "opened_at", day, 90),
         "open_tickets": count(still_open, known["tickets"], "opened_at", day, 90),

@@ -72,7 +72,7 @@ def test_what_was_never_told_is_not_stale():
         ("days_to_renewal", {"contracts": 1.0}, {"contracts": np.nan}),
         ("term_days", {"contracts": 2.0}, {"contracts": 0.0}),
         ("arr_change_365d", {"tenure_days": 364.0}, {"tenure_days": 365.0}),
-        ("usage_trend_28d", {"tenure_days": -1.0}, {"tenure_days": 29.0}),
+        ("usage_trend_28d", {"tenure_days": -1.0}, {"tenure_days": 56.0}),
         ("csm_sentiment_trend_90d", {"tenure_days": 90.0}, {"touch_model": "mid"}),
         ("onboarding_days", {"onboarding_done": 0.5}, {"onboarding_done": 1.0}),
         ("days_to_first_value", {"objectives_met_share": 0.0}, {"objectives_met_share": 0.5}),
@@ -141,9 +141,11 @@ NEEDS_A_PAST = {
     "arr_change_365d": 365,
     "usage_against_half_year": 180,
     "nps_trend_180d": 181,
-    "usage_trend_90d": 91,
-    "tickets_trend_90d": 91,
-    "active_users_trend_28d": 29,
+    "usage_trend_28d": 56,
+    "usage_trend_90d": 180,
+    "contacts_trend_90d": 180,
+    "tickets_trend_90d": 180,
+    "active_users_trend_28d": 56,
 }
 
 
