@@ -118,6 +118,9 @@ def engagement(rows, everywhere, since, day):
     return {
         "meetings_held_90d": held(90, "meeting", "qbr"),
         "meetings_missed_share_180d": mean(not came(r) for r in recent(180, "meeting", "qbr")),
+        "meetings_planned_180d": count(
+            recent(180, "meeting", "qbr"), everywhere, "occurred_at", day, 180
+        ),
         "qbrs_held_180d": held(180, "qbr"),
         "reply_share_90d": mean(came(r) and answered_at(r) < day for r in ours),
         "response_hours_90d": mean(r["response_hours"] for r in answers),
@@ -160,6 +163,7 @@ def tickets(own, known, since, day):
 
     return {
         "tickets_per_active_user_90d": ratio(number, active),
+        "tickets_180d": count(asked, known["tickets"], "opened_at", day, 180),
         "urgent_share_180d": mean(p == "urgent" for p in told(asked, "priority")),
         "tickets_trend_90d": quarterly_doublings(
             number, count(earlier, known["tickets"], "opened_at", day, 180), since, day
@@ -224,6 +228,8 @@ def outcomes(rows, everywhere, customer_since, day):
     return {
         "objectives_met_share": len(met) / due if due else NOTHING,
         "objectives_overdue": len(overdue) if rows else NOTHING,
+        "integrations_begun": count(integrations, everywhere, "begun", day, 1),
+        "onboardings_begun": count(onboarding, everywhere, "begun", day, 1),
         "integrations_done": (
             len([r for r in met if r["kind"] == "integration"]) if integrations else NOTHING
         ),
