@@ -278,11 +278,11 @@ def advocacy(own, everywhere, day):
         if row["kind"] == "nps" and not pd.isna(row["score"]) and lately(answered(row), day, 365)
     ]
     promoters = {r["user_id"] for r in answers if r["score"] >= 9 and isinstance(r["user_id"], str)}
-    unasked = NOTHING
+    silent = NOTHING
     if acts:
-        unasked = 0
+        silent = 0
     elif acts == 0 and answers:
-        unasked = len(promoters)
+        silent = len(promoters)
     return {
         "advocacy_acts_365d": acts,
         **{
@@ -292,7 +292,7 @@ def advocacy(own, everywhere, day):
             for plural, kind in plurals.items()
         },
         "days_since_last_advocacy": min(ages, default=NOTHING),
-        "promoters_unasked": unasked,
+        "promoters_silent_365d": silent,
     }
 
 
