@@ -1,4 +1,4 @@
-"""Advocacy: whether the customer speaks for us in public, and whether we asked those who would."""
+"""Advocacy: whether the customer speaks for us in public, and how many would and have not."""
 
 import ibis
 import ibis.expr.types as ir
@@ -117,10 +117,10 @@ METRICS = (
         value=lambda t: t.last_act_days,
     ),
     Metric(
-        name="promoters_unasked",
+        name="promoters_silent_365d",
         dimension=DIMENSION,
-        label="Promoters never asked",
-        label_de="Nie gefragte Promotoren",
+        label="Promoters who have not spoken yet",
+        label_de="Promotoren, die noch nicht gesprochen haben",
         unit="users",
         healthy=None,
         actionable=True,

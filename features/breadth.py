@@ -4,7 +4,7 @@ A contract with many users outlives the departure of any one of them; one that h
 person does not.
 """
 
-from features.frequency import log2_ratio
+from features.frequency import trend
 from features.metric import Below, Metric
 from features.observations import epoch_day
 
@@ -52,7 +52,7 @@ METRICS = (
         actionable=True,
         formula=(
             "log2 of (active users in the last 28 days + 1) / (active users in the 28 days before "
-            "+ 1)"
+            "+ 1); from nothing only for customers of 56 days and more"
         ),
         sentence="Active users changed by {value} against the four weeks before",
         sentence_de=(
@@ -60,8 +60,8 @@ METRICS = (
             "verändert"
         ),
         needs=("usage.user_id|usage.active_users",),
-        not_for=(("tenure_days", Below(29)),),
-        value=lambda t: log2_ratio(t.users_28d, t.users_28d_before),
+        not_for=(("tenure_days", Below(56)),),
+        value=lambda t: trend(t, t.users_28d, t.users_28d_before, 28),
     ),
     Metric(
         name="active_admins_28d",

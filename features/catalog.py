@@ -136,9 +136,11 @@ _INTRODUCTION = """\
 <!-- Generated: python -m features.catalog > docs/metrics.md -->
 
 Every metric is computed for an account on a day, its as_of, from what happened *and* was known
-before that day. Counts are 0 where nothing happened, and absent where the table is missing or does
-not reach back over the whole window; a table or column without a row known by then is as good as
-missing. What is known of a value is one of five things (`features/status.py`):
+before that day. There is one exception: a contract whose churn was decided on the day itself or
+earlier (`decided_at <= as_of`) no longer counts. Counts are 0 where nothing happened, and absent
+where the table is missing or does not reach back over the whole window; a table or column without a
+row known by then is as good as missing. What is known of a value is one of five things
+(`features/status.py`):
 
 - *known*: there is a value, of that day or fresh enough.
 - *zero*: there is a value, and it is 0. That nothing happened is known, not missing.

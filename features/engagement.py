@@ -9,7 +9,7 @@ is none yet, and a contact waiting for it looks unanswered, as it did on that da
 import ibis
 import ibis.expr.types as ir
 
-from features.frequency import log2_ratio
+from features.frequency import trend
 from features.known import (
     age_days,
     counts_told,
@@ -30,6 +30,7 @@ _COUNTS = {
     "meetings_held_90d": 90,
     "qbrs_held_180d": 180,
     "trainings_180d": 180,
+    "meetings_180d": 180,
     "contacts_90d": 90,
     "contacts_before": 180,
 }
@@ -41,8 +42,9 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
     Returns
     -------
     Table
-        The observations with ``meetings_held_90d``, ``qbrs_held_180d``, ``trainings_180d`` (0 where
-        none took place, null where the table does not reach back so far), ``contacts_90d`` and
+        The observations with ``meetings_held_90d``, ``qbrs_held_180d``, ``trainings_180d`` and
+        ``meetings_180d``, held or missed (0 where there were none, null where the table does not
+        reach back so far), ``contacts_90d`` and
         ``contacts_before`` (in the 90 days before those), ``missed_share_180d``,
         ``reply_share_90d``, ``response_hours_90d``, ``inbound_share_90d``, ``last_contact_days``
         and ``last_meeting_days``, as far as there are touchpoints.
@@ -68,6 +70,7 @@ def _contacts(touchpoints: ir.Table, observations: ir.Table) -> ir.Table:
         meetings_held_90d=t.count(where=meeting & t.reached & month3),
         qbrs_held_180d=t.count(where=(t.kind == "qbr") & t.reached & half_year),
         trainings_180d=t.count(where=(t.kind == "training") & t.reached & half_year),
+        meetings_180d=t.count(where=meeting & half_year),
         missed_share_180d=(~t.reached).mean(where=meeting & half_year),
         reply_share_90d=answered.mean(where=asked),
         response_hours_90d=summable(t.response_hours).mean(
@@ -113,6 +116,20 @@ METRICS = (
         value=lambda t: t.meetings_held_90d,
     ),
     Metric(
+        name="meetings_planned_180d",
+        dimension=DIMENSION,
+        label="Meetings planned",
+        label_de="Geplante Termine",
+        unit="meetings",
+        healthy=None,
+        actionable=False,
+        formula="meetings and QBRs in the 180 days before as_of, whether or not anybody came",
+        sentence="{value} {meeting was|meetings were} planned for the last 180 days",
+        sentence_de="Für die letzten 180 Tage {war|waren} {value} {Termin|Termine} geplant",
+        needs=("touchpoints",),
+        value=lambda t: t.meetings_180d,
+    ),
+    Metric(
         name="meetings_missed_share_180d",
         dimension=DIMENSION,
         label="Meetings missed",
@@ -124,6 +141,7 @@ METRICS = (
         sentence="The customer missed {value} of the meetings of the last 180 days",
         sentence_de="Der Kunde hat {value} der Termine der letzten 180 Tage versäumt",
         needs=("touchpoints.attended",),
+        not_for=(("meetings_planned_180d", 0),),
         value=lambda t: t.missed_share_180d,
     ),
     Metric(
@@ -229,15 +247,16 @@ METRICS = (
         actionable=True,
         formula=(
             "log2 of (contacts to which somebody came or answered, in the 90 days before as_of + "
-            "1) / (those in the 90 days before + 1)"
+            "1) / (those in the 90 days before + 1); from nothing only for customers of 180 days "
+            "and more"
         ),
         sentence="Contacts changed by {value} against the quarter before",
         sentence_de=(
             "Die Zahl der Kontakte hat sich gegenüber dem Quartal davor um {value} verändert"
         ),
         needs=("touchpoints",),
-        not_for=(("tenure_days", Below(91)),),
-        value=lambda t: log2_ratio(t.contacts_90d, t.contacts_before),
+        not_for=(("tenure_days", Below(180)),),
+        value=lambda t: trend(t, t.contacts_90d, t.contacts_before, 90),
     ),
     Metric(
         name="trainings_attended_180d",

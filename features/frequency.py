@@ -15,12 +15,23 @@ DIMENSION = "frequency"
 
 
 def log2_ratio(now: ir.Value, before: ir.Value) -> ir.Value:
-    """How many times as much as before, in doublings: 1 is twice, -1 half, null without a before.
+    """How many times as much as before, in doublings: 1 is twice, -1 half.
 
-    One is added on both sides, so that a fall to nothing is a large number and not an infinite one.
+    One is added on both sides, so that a fall to nothing, or a rise from it, is a large number and
+    not an infinite one.
     """
-    change = ((now.cast("float64") + 1.0) / (before.cast("float64") + 1.0)).log2()
-    return ibis.ifelse(before > 0, change, ibis.null("float64"))
+    return ((now.cast("float64") + 1.0) / (before.cast("float64") + 1.0)).log2()
+
+
+def trend(t: ir.Table, now: ir.Value, before: ir.Value, days: int) -> ir.Value:
+    """`log2_ratio` of a window of so many days and the one before it.
+
+    That nothing happened before says something only of a customer who was one in both windows: of
+    a younger one the value is null.
+    """
+    old_enough = epoch_day(t.as_of) - epoch_day(t.customer_since) >= 2 * days
+    comparable = (before > 0) | old_enough
+    return ibis.ifelse(comparable, log2_ratio(now, before), ibis.null("float64"))
 
 
 def _days_since_last_use(t: ir.Table) -> ir.Value:
@@ -197,12 +208,15 @@ METRICS = (
         unit="doublings",
         healthy="high",
         actionable=True,
-        formula="log2 of (actions in the last 28 days + 1) / (actions in the 28 days before + 1)",
+        formula=(
+            "log2 of (actions in the last 28 days + 1) / (actions in the 28 days before + 1); from "
+            "nothing only for customers of 56 days and more"
+        ),
         sentence="Use changed by {value} against the four weeks before",
         sentence_de="Die Nutzung hat sich gegenüber den vier Wochen davor um {value} verändert",
         needs=("usage",),
-        not_for=(("tenure_days", Below(29)),),
-        value=lambda t: log2_ratio(t.actions_28d, t.actions_28d_before),
+        not_for=(("tenure_days", Below(56)),),
+        value=lambda t: trend(t, t.actions_28d, t.actions_28d_before, 28),
     ),
     Metric(
         name="usage_trend_90d",
@@ -212,12 +226,15 @@ METRICS = (
         unit="doublings",
         healthy="high",
         actionable=True,
-        formula="log2 of (actions in the last 90 days + 1) / (actions in the 90 days before + 1)",
+        formula=(
+            "log2 of (actions in the last 90 days + 1) / (actions in the 90 days before + 1); from "
+            "nothing only for customers of 180 days and more"
+        ),
         sentence="Use changed by {value} against the quarter before",
         sentence_de="Die Nutzung hat sich gegenüber dem Quartal davor um {value} verändert",
         needs=("usage",),
-        not_for=(("tenure_days", Below(91)),),
-        value=lambda t: log2_ratio(t.actions_90d, t.actions_180d - t.actions_90d),
+        not_for=(("tenure_days", Below(180)),),
+        value=lambda t: trend(t, t.actions_90d, t.actions_180d - t.actions_90d, 90),
     ),
     Metric(
         name="usage_against_half_year",

@@ -3,7 +3,7 @@
 An objective stands as its status says from ``status_at`` on; before that it is open. What was
 reached (``value``) is written over for as long as the objective is open, so it is used only once
 the objective is decided. An account without objectives of a kind has none to reach: its metrics are
-absent, not zero.
+not zero, they do not apply.
 """
 
 import ibis
@@ -33,8 +33,9 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
     -------
     Table
         The observations with ``objectives_met``, ``objectives_judged`` (decided or overdue),
-        ``objectives_overdue``, ``integrations`` (ever begun), ``integrations_met``,
-        ``integrations_abandoned_365d``, ``onboardings``, ``onboardings_met``, ``onboarding_days``,
+        ``objectives_overdue``, ``integrations`` and ``onboardings`` (ever begun; 0 where objectives
+        are told, and none of the kind of this account), ``integrations_met``,
+        ``integrations_abandoned_365d``, ``onboardings_met``, ``onboarding_days``,
         ``first_value_days`` and ``value_reached``, as far as there are objectives.
     """
     if "objectives" not in tables:
@@ -43,7 +44,8 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
     objectives = objectives.mutate(begun_at=first_of(objectives, "created_at", "known_at"))
     t = attach(observations, _goals(objectives, observations))
     t = t.mutate(first_value_days=age_days(t, t.customer_since) - t.first_value_days)
-    counts = {"integrations_abandoned_365d": 365}
+    # what was ever begun is told from the day after anything was
+    counts = {"integrations_abandoned_365d": 365, "integrations": 1, "onboardings": 1}
     return counts_told(t, counts, objectives, "begun_at", observations)
 
 
@@ -109,6 +111,20 @@ METRICS = (
         value=lambda t: t.objectives_overdue,
     ),
     Metric(
+        name="integrations_begun",
+        dimension=DIMENSION,
+        label="Integrations begun",
+        label_de="Begonnene Integrationen",
+        unit="integrations",
+        healthy=None,
+        actionable=False,
+        formula="integration objectives ever begun before as_of",
+        sentence="{value} {integration was|integrations were} ever begun",
+        sentence_de="{value} {Integration wurde|Integrationen wurden} je begonnen",
+        needs=("objectives",),
+        value=lambda t: t.integrations,
+    ),
+    Metric(
         name="integrations_done",
         dimension=DIMENSION,
         label="Integrations in place",
@@ -120,6 +136,7 @@ METRICS = (
         sentence="{value} {integration is|integrations are} in place",
         sentence_de="{value} {Integration steht|Integrationen stehen}",
         needs=("objectives",),
+        not_for=(("integrations_begun", 0),),
         value=lambda t: _where(t.integrations > 0, t.integrations_met),
     ),
     Metric(
@@ -136,7 +153,22 @@ METRICS = (
             "{value} begonnene {Integration wurde|Integrationen wurden} im letzten Jahr abgebrochen"
         ),
         needs=("objectives",),
+        not_for=(("integrations_begun", 0),),
         value=lambda t: _where(t.integrations > 0, t.integrations_abandoned_365d),
+    ),
+    Metric(
+        name="onboardings_begun",
+        dimension=DIMENSION,
+        label="Onboarding objectives",
+        label_de="Onboarding-Ziele",
+        unit="objectives",
+        healthy=None,
+        actionable=False,
+        formula="onboarding objectives ever begun before as_of",
+        sentence="{value} onboarding {objective was|objectives were} ever begun",
+        sentence_de="{value} {Onboarding-Ziel wurde|Onboarding-Ziele wurden} je begonnen",
+        needs=("objectives",),
+        value=lambda t: t.onboardings,
     ),
     Metric(
         name="onboarding_done",
@@ -150,6 +182,7 @@ METRICS = (
         sentence="{value} of the onboarding is done",
         sentence_de="Das Onboarding ist zu {value} abgeschlossen",
         needs=("objectives",),
+        not_for=(("onboardings_begun", 0),),
         value=lambda t: t.onboardings_met / t.onboardings.nullif(0),
     ),
     Metric(
@@ -164,7 +197,7 @@ METRICS = (
         sentence="The onboarding took {value} {day|days}",
         sentence_de="Das Onboarding dauerte {value} {Tag|Tage}",
         needs=("objectives.created_at",),
-        not_for=(("onboarding_done", Below(1)),),
+        not_for=(("onboarding_done", Below(1)), ("onboardings_begun", 0)),
         value=lambda t: _where(t.onboardings_met == t.onboardings, t.onboarding_days),
     ),
     Metric(

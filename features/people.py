@@ -7,9 +7,9 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
-from features.known import age_days, known_rows, within
+from features.known import age_days, first_of, known_rows, within
 from features.observations import Tables, epoch_day
-from features.windows import KEYS, attach
+from features.windows import KEYS, attach, covered
 
 
 def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
@@ -27,8 +27,9 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
     -------
     Table
         The observations with ``users_known`` (for four weeks and more), ``users_new_90d`` and
-        ``users_left_90d``, and where usage tells of users ``users_never_seen``; as far as there are
-        users.
+        ``users_left_90d`` (null where the table does not reach back over the 90 days, and for
+        accounts of which no user is known), and where usage tells of users ``users_never_seen``; as
+        far as there are users.
     """
     if "users" not in tables:
         return observations
@@ -37,14 +38,29 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
     t = attach(observations, _members(users, usage, observations))
     if "deactivated_at" in users.columns:
         t = attach(t, _leavers(users, observations))
-    return t
+    return _where_covered(t, users, observations)
+
+
+def _where_covered(t: ir.Table, users: ir.Table, observations: ir.Table) -> ir.Table:
+    """Set counts of 90 days to null at as_ofs by which the table does not go back so far."""
+    times = users.select("known_at", occurred_at=_created(users))
+    # what is counted in usage beside the observations brings a first_day of its own
+    since = covered(times, observations).rename(users_since="first_day")
+    t = t.left_join(since, "as_of").drop("as_of_right")
+    reaches = (t.users_since <= epoch_day(t.as_of) - 90).fill_null(False)
+    counts = [count for count in ("users_new_90d", "users_left_90d") if count in t.columns]
+    told = {c: ibis.ifelse(reaches, t[c], ibis.null(t[c].type())) for c in counts}
+    return t.mutate(**told).drop("users_since")
+
+
+def _created(users: ir.Table) -> ir.Value:
+    return users.created_at if "created_at" in users.columns else users.known_at
 
 
 def _members(users: ir.Table, usage: ir.Table | None, observations: ir.Table) -> ir.Table:
     """Users with an account at each as_of, those among them never seen, and the new ones."""
-    created = users.created_at if "created_at" in users.columns else users.known_at
     left = users.deactivated_at if "deactivated_at" in users.columns else ibis.null("timestamp")
-    members = users.mutate(created=created, left=left).select(
+    members = users.mutate(created=_created(users), left=left).select(
         "account_id", "user_id", "known_at", "created", "left"
     )
     day = _.as_of.cast("timestamp")
@@ -70,6 +86,9 @@ def _first_seen(usage: ir.Table) -> ir.Table:
 
 
 def _leavers(users: ir.Table, observations: ir.Table) -> ir.Table:
-    t = known_rows(users, observations)
+    """Users who lost access; somebody who is yet to come is no user of whom that is known."""
+    created = first_of(users, "created_at", "known_at")
+    t = known_rows(users.mutate(created=created), observations)
+    t = t.filter(t.created < t.as_of.cast("timestamp"))
     left = within(age_days(t, t.deactivated_at), 90)
     return t.group_by(*KEYS).agg(users_left_90d=t.count(where=left))

@@ -11,6 +11,7 @@ day. Other settings, other metrics and other code give another digest to all.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -163,10 +164,12 @@ def _write(rows: pd.DataFrame, path: Path, digest: str) -> None:
         pq.write_table(table, aside)
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder itself is at fault, nothing lies aside
+            aside.unlink()
         raise TenureError(
             f"{path} could not be written: {error.strerror or error}.",
-            "See that the folder may be written to and has room. What stood there is untouched.",
+            f"See that {path.parents[1]} is a folder, not a file, may be written to and has room. "
+            "What stood there is untouched.",
         ) from error
 
 

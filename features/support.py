@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
-from features.frequency import log2_ratio
+from features.frequency import trend
 from features.known import (
     age_days,
     counts_told,
@@ -46,7 +46,7 @@ def quantities(tables: Tables, observations: ir.Table, usage: ir.Table | None) -
     -------
     Table
         The observations with ``tickets_90d``, ``tickets_before`` (in the 90 days before those),
-        ``open_tickets``, ``open_urgent_tickets`` and ``oldest_open_days``;
+        ``tickets_180d``, ``open_tickets``, ``open_urgent_tickets`` and ``oldest_open_days``;
         ``urgent_share_180d`` and ``admin_share_180d`` of tickets asked, ``first_response_hours``
         of those answered, and ``first_contact_share``, ``resolution_hours``, ``reopened_share`` and
         ``satisfaction`` of those solved in the 180 days before; ``users_90d``; ``incidents_90d``
@@ -58,6 +58,7 @@ def quantities(tables: Tables, observations: ir.Table, usage: ir.Table | None) -
         counts = {
             "tickets_90d": 90,
             "tickets_before": 180,
+            "tickets_180d": 180,
             "open_tickets": 90,
             "open_urgent_tickets": 90,
         }
@@ -89,6 +90,7 @@ def _tickets(tables: Tables, observations: ir.Table) -> ir.Table:
     return t.group_by(*KEYS).agg(
         tickets_90d=t.count(where=t.asked_days <= 90),
         tickets_before=t.count(where=asked & (t.asked_days > 90)),
+        tickets_180d=t.count(where=asked),
         open_tickets=t.count(where=still_open),
         open_urgent_tickets=t.count(where=still_open & (t.priority == "urgent")),
         oldest_open_days=t.asked_days.max(where=still_open),
@@ -160,6 +162,20 @@ METRICS = (
         value=lambda t: t.tickets_90d / t.users_90d.nullif(0),
     ),
     Metric(
+        name="tickets_180d",
+        dimension=DIMENSION,
+        label="Tickets",
+        label_de="Tickets",
+        unit="tickets",
+        healthy=None,
+        actionable=False,
+        formula="tickets opened in the 180 days before as_of",
+        sentence="{value} {ticket was|tickets were} opened in the last 180 days",
+        sentence_de="In den letzten 180 Tagen {wurde|wurden} {value} {Ticket|Tickets} eröffnet",
+        needs=("tickets",),
+        value=lambda t: t.tickets_180d,
+    ),
+    Metric(
         name="tickets_trend_90d",
         dimension=DIMENSION,
         label="Change in tickets",
@@ -169,15 +185,16 @@ METRICS = (
         actionable=False,
         formula=(
             "log2 of (tickets opened in the 90 days before as_of + 1) / (tickets opened in the 90 "
-            "days before + 1): more may be trouble, fewer may be silence"
+            "days before + 1); from nothing only for customers of 180 days and more. More may be "
+            "trouble, fewer may be silence"
         ),
         sentence="Tickets changed by {value} against the quarter before",
         sentence_de=(
             "Die Zahl der Tickets hat sich gegenüber dem Quartal davor um {value} verändert"
         ),
         needs=("tickets",),
-        not_for=(("tenure_days", Below(91)),),
-        value=lambda t: log2_ratio(t.tickets_90d, t.tickets_before),
+        not_for=(("tenure_days", Below(180)),),
+        value=lambda t: trend(t, t.tickets_90d, t.tickets_before, 90),
     ),
     Metric(
         name="urgent_share_180d",
@@ -191,6 +208,7 @@ METRICS = (
         sentence="{value} of the tickets of the last 180 days were urgent",
         sentence_de="{value} der Tickets der letzten 180 Tage {war|waren} dringend",
         needs=("tickets.priority",),
+        not_for=(("tickets_180d", 0),),
         value=lambda t: t.urgent_share_180d,
     ),
     Metric(
@@ -251,6 +269,7 @@ METRICS = (
             "einen Kontakt"
         ),
         needs=("tickets.contacts", "tickets.resolved_at"),
+        not_for=(("tickets_180d", 0),),
         value=lambda t: t.first_contact_share,
     ),
     Metric(
@@ -268,6 +287,7 @@ METRICS = (
             "{Stunde|Stunden}"
         ),
         needs=("tickets.first_response_at",),
+        not_for=(("tickets_180d", 0),),
         value=lambda t: t.first_response_hours,
     ),
     Metric(
@@ -284,6 +304,7 @@ METRICS = (
             "Eine Lösung dauerte in den letzten 180 Tagen im Schnitt {value} {Stunde|Stunden}"
         ),
         needs=("tickets.resolved_at",),
+        not_for=(("tickets_180d", 0),),
         value=lambda t: t.resolution_hours,
     ),
     Metric(
@@ -301,6 +322,7 @@ METRICS = (
             "geöffnet worden"
         ),
         needs=("tickets.reopened", "tickets.resolved_at"),
+        not_for=(("tickets_180d", 0),),
         value=lambda t: t.reopened_share,
     ),
     Metric(
@@ -317,6 +339,7 @@ METRICS = (
             "In den letzten 180 Tagen gelöste Tickets wurden im Schnitt mit {value} bewertet"
         ),
         needs=("tickets.satisfaction", "tickets.resolved_at"),
+        not_for=(("tickets_180d", 0),),
         value=lambda t: t.satisfaction,
     ),
     Metric(
@@ -334,6 +357,7 @@ METRICS = (
         sentence="{value} of the tickets of the last 180 days came from admins",
         sentence_de="{value} der Tickets der letzten 180 Tage {kam|kamen} von Admins",
         needs=("tickets.user_id", "users.role"),
+        not_for=(("tickets_180d", 0),),
         value=lambda t: t.admin_share_180d,
     ),
     Metric(

@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from features.errors import TenureError
@@ -31,7 +32,8 @@ def write_aside(path: Path, write: Callable[[Path], None]) -> None:
             "What stood there before is untouched.",
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # a file stands where its folder should be
+            aside.unlink(missing_ok=True)
 
 
 def _clear(path: Path) -> None:

@@ -323,7 +323,22 @@ def write(company: Company, folder: Path, format: Literal["parquet", "csv"] = "p
         Made where it is missing; files of the same names are replaced.
     format : {"parquet", "csv"}
         How the contract tables are written.
+
+    Raises
+    ------
+    TenureError
+        Where the folder cannot be made or written to.
     """
+    try:
+        _write(company, folder, format)
+    except OSError as error:
+        raise TenureError(
+            f"The company could not be written to {folder}: {error.strerror or error}.",
+            "Name a folder, not a file, that may be written to and has room.",
+        ) from error
+
+
+def _write(company: Company, folder: Path, format: Literal["parquet", "csv"]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in company.tables.items():
         typed = _typed(name, table, unit="us" if format == "parquet" else "s")

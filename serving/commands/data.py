@@ -62,6 +62,8 @@ def features(
     config: Config = None,
 ) -> None:
     """Write the feature table: one row per account and day, as known on that day."""
+    if start and end and start > end:
+        raise typer.BadParameter(f"--from {start:%Y-%m-%d} is after --to {end:%Y-%m-%d}")
     from features import build, observations, store
     from serving.files import write_aside
     from serving.workflow import Workplace
@@ -124,7 +126,7 @@ def metrics(
 def simulate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.")],
     accounts: Annotated[int, typer.Option(min=1, help="Number of customers.")] = 1500,
-    months: Annotated[int, typer.Option(min=1, help="Length of the history.")] = 30,
+    months: Annotated[int, typer.Option(min=2, help="Length of the history.")] = 30,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     preset: Annotated[str, typer.Option(help="Kind of company, such as normal or small.")] = (
         "normal"

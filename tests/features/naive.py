@@ -29,7 +29,7 @@ def features(tables, account_id, as_of):
     result = contract_facts(own["contracts"], day)
     if result is None:
         return None
-    result |= frequency_breadth_depth(own, known["usage"], result, day)
+    result |= frequency_breadth_depth(own, known, result, day)
     result |= sentiment(own, day)
     return result
 
@@ -99,7 +99,8 @@ def decided(row, day, *outcomes):
     return row["outcome"] in outcomes and not pd.isna(when) and when <= day
 
 
-def frequency_breadth_depth(own, all_usage, contract, day):
+def frequency_breadth_depth(own, known, contract, day):
+    all_usage, all_users = known["usage"], known["users"]
     usage = [row for row in own["usage"] if row["occurred_at"] < day]
     everywhere = [row["occurred_at"].normalize() for row in all_usage if row["occurred_at"] < day]
     sign_ins_everywhere = [
@@ -134,8 +135,10 @@ def frequency_breadth_depth(own, all_usage, contract, day):
     def ratio(a, b):
         return NOTHING if a is NOTHING or b is NOTHING or b == 0 else a / b
 
-    def doublings(now, before):
-        if now is NOTHING or before is NOTHING or before <= 0:
+    def doublings(now, before, least_tenure=0):
+        if now is NOTHING or before is NOTHING:
+            return NOTHING
+        if before == 0 and contract["tenure_days"] < least_tenure:
             return NOTHING
         return math.log2((now + 1) / (before + 1))
 
@@ -165,9 +168,12 @@ def frequency_breadth_depth(own, all_usage, contract, day):
     unseen = [row for row in settled if row["user_id"] not in ever]
     admins = {row["user_id"] for row in own["users"] if row["role"] == "admin"}
     old = within(180, 90)
+    joined = [row for row in own["users"] if row["created_at"] < day]
+    days_joined = [row["created_at"].normalize() for row in all_users]
+    users_told = told(90, days_joined)
     deactivated = [
         row
-        for row in own["users"]
+        for row in joined
         if not pd.isna(row["deactivated_at"])
         and day - timedelta(days=90) <= row["deactivated_at"] < day
     ]
@@ -214,9 +220,9 @@ def frequency_breadth_depth(own, all_usage, contract, day):
         "session_minutes_28d": ratio(seconds / 60, sessions),
         "actions_per_session_28d": ratio(by_users if seen28 else NOTHING, sessions),
         "usage_trend_90d": doublings(
-            actions90, actions(within(180)) - actions90 if told(180) else NOTHING
+            actions90, actions(within(180)) - actions90 if told(180) else NOTHING, 180
         ),
-        "deactivated_users_90d": len(deactivated) if own["users"] else NOTHING,
+        "deactivated_users_90d": len(deactivated) if joined and users_told else NOTHING,
         "lapsed_users_share_90d": ratio(len(lapsed), len(half_year)) if told(180) else NOTHING,
         "champion_quiet_days": (day - champion[1].normalize()).days if champion else NOTHING,
         "active_days_7d": days(within(7)) if told(7) else NOTHING,
@@ -226,17 +232,19 @@ def frequency_breadth_depth(own, all_usage, contract, day):
             ratio(actions(sign_ins), users28) if told(28, sign_ins_everywhere) else NOTHING
         ),
         "days_since_last_use": (day - last).days if last else (180 if told(180) else NOTHING),
-        "usage_trend_28d": doublings(actions28, actions(before) if told(56) else NOTHING),
+        "usage_trend_28d": doublings(actions28, actions(before) if told(56) else NOTHING, 56),
         "usage_against_half_year": (
             doublings(actions28, earlier) if contract["tenure_days"] >= 180 else NOTHING
         ),
         "minutes_per_active_user_28d": ratio(minutes(month), users28),
         "active_users_28d": users28,
         "active_seat_share_28d": ratio(users28, contract["seats"]),
-        "active_users_trend_28d": doublings(users28, len(users(before)) if told(56) else NOTHING),
+        "active_users_trend_28d": doublings(
+            users28, len(users(before)) if told(56) else NOTHING, 56
+        ),
         "active_admins_28d": len(admins & users(month)) if seen28 else NOTHING,
         "top_user_share_28d": ratio(max(by_user.values(), default=NOTHING), actions28),
-        "new_users_90d": len(fresh) if members else NOTHING,
+        "new_users_90d": len(fresh) if members and users_told else NOTHING,
         "never_active_users_share": ratio(len(unseen), len(settled)),
         "features_used_28d": len(kinds(month)) if seen28 else NOTHING,
         "features_used_90d": len(kinds(within(90))) if told(90) else NOTHING,

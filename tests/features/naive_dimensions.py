@@ -27,8 +27,8 @@ def features(tables, account_id, as_of):
     contracts = [r for r in tables["contracts"].to_dict("records") if r["account_id"] == account_id]
     since = min(row["start_date"] for row in own["contracts"])
     return {
-        **engagement(own["touchpoints"], known["touchpoints"], day),
-        **tickets(own, known, day),
+        **engagement(own["touchpoints"], known["touchpoints"], since, day),
+        **tickets(own, known, since, day),
         **incidents(own["incidents"] + everyone, known["incidents"], since, day),
         **outcomes(own["objectives"], known["objectives"], since, day),
         **advocacy(own, known["advocacy"], day),
@@ -58,8 +58,11 @@ def ratio(a, b):
     return a / b if a is not NOTHING and b else NOTHING
 
 
-def doublings(now, then):
-    if now is NOTHING or not then:
+def quarterly_doublings(now, then, since, day):
+    """Change against the quarter before, from nothing only where a customer was one in both."""
+    if now is NOTHING or then is NOTHING:
+        return NOTHING
+    if then == 0 and day - since < timedelta(days=180):
         return NOTHING
     return math.log2((now + 1) / (then + 1))
 
@@ -71,7 +74,7 @@ def count(rows, everywhere, column, day, days):
     return len(rows) if told else NOTHING
 
 
-def engagement(rows, everywhere, day):
+def engagement(rows, everywhere, since, day):
     rows = [row for row in rows if row["occurred_at"] < day]
 
     def message(row):
@@ -115,21 +118,26 @@ def engagement(rows, everywhere, day):
     return {
         "meetings_held_90d": held(90, "meeting", "qbr"),
         "meetings_missed_share_180d": mean(not came(r) for r in recent(180, "meeting", "qbr")),
+        "meetings_planned_180d": count(
+            recent(180, "meeting", "qbr"), everywhere, "occurred_at", day, 180
+        ),
         "qbrs_held_180d": held(180, "qbr"),
         "reply_share_90d": mean(came(r) and answered_at(r) < day for r in ours),
         "response_hours_90d": mean(r["response_hours"] for r in answers),
         "customer_started_share_90d": mean(r["direction"] == "inbound" for r in told),
         "days_since_last_contact": age(max(contacts), day) if contacts else NOTHING,
         "days_since_last_meeting": age(max(meetings), day) if meetings else NOTHING,
-        "contacts_trend_90d": doublings(
+        "contacts_trend_90d": quarterly_doublings(
             count(quarter, everywhere, "occurred_at", day, 90),
             count(earlier, everywhere, "occurred_at", day, 180),
+            since,
+            day,
         ),
         "trainings_attended_180d": held(180, "training"),
     }
 
 
-def tickets(own, known, day):
+def tickets(own, known, since, day):
     rows = [row for row in own["tickets"] if row["opened_at"] < day]
     asked = [row for row in rows if lately(row["opened_at"], day, 180)]
     answered = [row for row in rows if lately(row["first_response_at"], day, 180)]
@@ -155,9 +163,10 @@ def tickets(own, known, day):
 
     return {
         "tickets_per_active_user_90d": ratio(number, active),
+        "tickets_180d": count(asked, known["tickets"], "opened_at", day, 180),
         "urgent_share_180d": mean(p == "urgent" for p in told(asked, "priority")),
-        "tickets_trend_90d": doublings(
-            number, count(earlier, known["tickets"], "opened_at", day, 180)
+        "tickets_trend_90d": quarterly_doublings(
+            number, count(earlier, known["tickets"], "opened_at", day, 180), since, day
         ),
         "open_urgent_tickets": count(urgent, known["tickets"], "opened_at", day, 90),
         "open_tickets": count(still_open, known["tickets"], "opened_at", day, 90),
@@ -219,6 +228,8 @@ def outcomes(rows, everywhere, customer_since, day):
     return {
         "objectives_met_share": len(met) / due if due else NOTHING,
         "objectives_overdue": len(overdue) if rows else NOTHING,
+        "integrations_begun": count(integrations, everywhere, "begun", day, 1),
+        "onboardings_begun": count(onboarding, everywhere, "begun", day, 1),
         "integrations_done": (
             len([r for r in met if r["kind"] == "integration"]) if integrations else NOTHING
         ),
@@ -267,11 +278,11 @@ def advocacy(own, everywhere, day):
         if row["kind"] == "nps" and not pd.isna(row["score"]) and lately(answered(row), day, 365)
     ]
     promoters = {r["user_id"] for r in answers if r["score"] >= 9 and isinstance(r["user_id"], str)}
-    unasked = NOTHING
+    silent = NOTHING
     if acts:
-        unasked = 0
+        silent = 0
     elif acts == 0 and answers:
-        unasked = len(promoters)
+        silent = len(promoters)
     return {
         "advocacy_acts_365d": acts,
         **{
@@ -281,7 +292,7 @@ def advocacy(own, everywhere, day):
             for plural, kind in plurals.items()
         },
         "days_since_last_advocacy": min(ages, default=NOTHING),
-        "promoters_unasked": unasked,
+        "promoters_silent_365d": silent,
     }
 
 

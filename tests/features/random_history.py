@@ -311,3 +311,45 @@ def _yet_to_come(name, row, moment, day):
     if name == "surveys" and pd.isna(row[moment]):
         return pd.isna(row["score"])
     return pd.isna(row[moment]) or row[moment] >= day
+
+
+HAPPENED = {
+    "users": "created_at",
+    "usage": "occurred_at",
+    "surveys": "sent_at",
+    "csm_sentiment": "logged_at",
+    "tickets": "opened_at",
+    "touchpoints": "occurred_at",
+    "invoices": "issued_at",
+    "advocacy": "occurred_at",
+    "objectives": "created_at",
+    "incidents": "started_at",
+}
+"""The time at which a row of each table happened."""
+_NAMES = {
+    "users": "user_id",
+    "tickets": "ticket_id",
+    "invoices": "invoice_id",
+    "objectives": "objective_id",
+    "incidents": "incident_id",
+}
+
+
+def dated_ahead(noise, day, rng):
+    """Rows of another history, all moved to a day and after it, that were known before the day.
+
+    What became of them comes later still. The first of each table happens as the day begins.
+    """
+    moved = {}
+    for name, happened in HAPPENED.items():
+        t = noise[name].dropna(subset=[happened]).copy()
+        shift = day - t[happened].min()
+        for column in t.columns.drop("known_at"):
+            if pd.api.types.is_datetime64_any_dtype(t[column]):
+                t[column] += shift
+        early = pd.to_timedelta(rng.integers(1, 60 * 86400, len(t)), unit="s")
+        t["known_at"] = day - early
+        if name in _NAMES:
+            t[_NAMES[name]] = "ahead-" + t[_NAMES[name]]
+        moved[name] = t
+    return moved

@@ -126,7 +126,7 @@ def test_a_column_that_is_never_filled_tells_nothing(history):
     tables = {name: history[name] for name in ("accounts", "contracts", "advocacy", "surveys")}
     table = table_of(tables | {"surveys": history["surveys"].assign(user_id=None)})
     assert (table["advocacy_acts_365d"] > 0).any()
-    assert table["promoters_unasked"].isna().all()
+    assert table["promoters_silent_365d"].isna().all()
     assert table["nps_last"].notna().any()
 
 

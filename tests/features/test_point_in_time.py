@@ -9,7 +9,7 @@ import pytest
 from histories import source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_history import AS_OFS, random_history, with_another_future
+from random_history import AS_OFS, dated_ahead, random_history, with_another_future
 
 from features import build, catalog
 from features.settings import MetricSettings, Settings
@@ -76,6 +76,23 @@ def test_nothing_known_at_or_after_as_of_changes_anything(seed, as_of):
         changed[name] = pd.concat([kept, later], ignore_index=True)
     changed["accounts"] = history["accounts"]
     changed = with_another_future(changed, day, rng)
+    try:
+        before = table_of(history, [as_of])
+    except build.TenureError:
+        return
+    pd.testing.assert_frame_equal(table_of(changed, [as_of]), before)
+
+
+@histories
+@given(st.integers(0, 2**32 - 1), st.sampled_from(AS_OFS))
+def test_what_is_known_but_has_yet_to_happen_changes_nothing(seed, as_of):
+    """A meeting that is planned, an event from a wrong clock, an invoice dated ahead."""
+    rng = np.random.default_rng(seed)
+    history = random_history(rng)
+    ahead = dated_ahead(random_history(rng), pd.Timestamp(as_of), rng)
+    changed = history | {
+        name: pd.concat([history[name], rows], ignore_index=True) for name, rows in ahead.items()
+    }
     try:
         before = table_of(history, [as_of])
     except build.TenureError:

@@ -72,9 +72,10 @@ def test_what_was_never_told_is_not_stale():
         ("days_to_renewal", {"contracts": 1.0}, {"contracts": np.nan}),
         ("term_days", {"contracts": 2.0}, {"contracts": 0.0}),
         ("arr_change_365d", {"tenure_days": 364.0}, {"tenure_days": 365.0}),
-        ("usage_trend_28d", {"tenure_days": -1.0}, {"tenure_days": 29.0}),
+        ("usage_trend_28d", {"tenure_days": -1.0}, {"tenure_days": 56.0}),
         ("csm_sentiment_trend_90d", {"tenure_days": 90.0}, {"touch_model": "mid"}),
         ("onboarding_days", {"onboarding_done": 0.5}, {"onboarding_done": 1.0}),
+        ("onboarding_days", {"onboardings_begun": 0.0}, {"onboardings_begun": 1.0}),
         ("days_to_first_value", {"objectives_met_share": 0.0}, {"objectives_met_share": 0.5}),
         ("response_hours_90d", {"reply_share_90d": 0.0}, {"reply_share_90d": np.nan}),
     ],
@@ -141,9 +142,11 @@ NEEDS_A_PAST = {
     "arr_change_365d": 365,
     "usage_against_half_year": 180,
     "nps_trend_180d": 181,
-    "usage_trend_90d": 91,
-    "tickets_trend_90d": 91,
-    "active_users_trend_28d": 29,
+    "usage_trend_28d": 56,
+    "usage_trend_90d": 180,
+    "contacts_trend_90d": 180,
+    "tickets_trend_90d": 180,
+    "active_users_trend_28d": 56,
 }
 
 
@@ -170,6 +173,57 @@ def test_no_end_and_no_past_are_no_gaps_as_a_loop_over_the_contracts_finds():
                 assert words[name] == ("absent" if had_one else "not_applicable"), name
                 seen.add(words[name])
     assert seen == {"known", "absent", "not_applicable"}
+
+
+HALF_YEAR, EVER = pd.Timedelta(days=180), pd.Timedelta(days=100_000)
+COUNTED = {
+    "urgent_share_180d": ("tickets", "opened_at", HALF_YEAR, None),
+    "admin_ticket_share_180d": ("tickets", "opened_at", HALF_YEAR, None),
+    "first_contact_resolution_share_180d": ("tickets", "opened_at", HALF_YEAR, None),
+    "first_response_hours_180d": ("tickets", "opened_at", HALF_YEAR, None),
+    "resolution_hours_180d": ("tickets", "opened_at", HALF_YEAR, None),
+    "reopened_share_180d": ("tickets", "opened_at", HALF_YEAR, None),
+    "ticket_satisfaction_180d": ("tickets", "opened_at", HALF_YEAR, None),
+    "meetings_missed_share_180d": ("touchpoints", "occurred_at", HALF_YEAR, ("meeting", "qbr")),
+    "integrations_done": ("objectives", "begun_at", EVER, ("integration",)),
+    "integrations_abandoned_365d": ("objectives", "begun_at", EVER, ("integration",)),
+    "onboarding_done": ("objectives", "begun_at", EVER, ("onboarding",)),
+}
+"""Metrics of rows of a table, in a window, of some kinds: without such a row they do not apply."""
+
+
+def test_of_nothing_there_is_no_share_as_a_loop_over_the_rows_finds():
+    """An account that opened no ticket has no urgent share, if the tickets go back so far."""
+    history = random_history(np.random.default_rng(7))
+    objectives = history["objectives"]
+    begun = objectives["created_at"].fillna(objectives["known_at"])
+    rows_of = {
+        name: t.to_dict("records")
+        for name, t in (history | {"objectives": objectives.assign(begun_at=begun)}).items()
+    }
+    table = build.feature_table(source(history), Settings(), AS_OFS)
+    found = status(table, METRICS, MetricSettings())
+    seen = set()
+    for row, words in zip(table.to_dict("records"), found.to_dict("records"), strict=True):
+        for name, (of, happened, back, kinds) in COUNTED.items():
+            if not pd.isna(row[name]):
+                continue
+            known = [r for r in rows_of[of] if r["known_at"] < row["as_of"]]
+            # anything that was ever begun may be the first
+            least = pd.Timedelta(days=1) if back is EVER else back
+            reaches = any(r[happened].normalize() <= row["as_of"] - least for r in known)
+            own = [
+                r
+                for r in known
+                if r["account_id"] == row["account_id"]
+                and row["as_of"] - back <= r[happened] < row["as_of"]
+                and (kinds is None or r["kind"] in kinds)
+            ]
+            word = "not_applicable" if reaches and not own else "absent"
+            assert words[name] == word, (name, row["account_id"], row["as_of"])
+            seen.add((of, words[name]))
+    assert {(of, "not_applicable") for of in ("tickets", "touchpoints", "objectives")} < seen
+    assert ("tickets", "absent") in seen
 
 
 def test_ranges_of_values_speak_of_numbers_only():

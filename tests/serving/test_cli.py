@@ -82,12 +82,42 @@ def test_every_command_is_listed(tenure):
 
 
 @pytest.mark.parametrize(
-    "words", [("chekc",), ("check", "a", "b"), ("score", "--as-of", "1.2.2024"), ("explain", "a")]
+    "words",
+    [
+        ("chekc",),
+        ("check", "a", "b"),
+        ("score", "--as-of", "1.2.2024"),
+        ("explain", "a"),
+        ("simulate", "company", "--months", "1"),
+    ],
 )
 def test_wrong_use_ends_with_2(tenure, words):
     code, _, err = tenure(*words)
     assert code == 2
     assert "Traceback" not in err
+
+
+def test_a_span_that_ends_before_it_begins_is_wrong_use(tenure):
+    code, _, err = tenure("features", "a", "--from", "2025-03-01", "--to", "2025-02-01")
+    assert code == 2
+    assert "2025-03-01" in err
+    assert "2025-02-01" in err
+
+
+def test_a_file_where_a_folder_should_be_is_the_user_s_to_mend(tenure, champion):
+    Path("taken").write_text("mine")
+    for words in (
+        ("simulate", "taken", "--accounts", "20", "--months", "3"),
+        ("simulate", "taken/below", "--accounts", "20", "--months", "3"),
+        ("features", champion.company, "--out", "taken"),
+        ("features", champion.company, "--out", "taken/features.parquet"),
+    ):
+        code, _, err = tenure(*words)
+        assert code == 1, words
+        assert "taken" in err
+        assert "folder" in err
+        assert "defect" not in err
+    assert Path("taken").read_text() == "mine"
 
 
 @pytest.mark.parametrize("command", ["check", "train", "score", "features"])
