@@ -35,7 +35,7 @@ OBSERVED, TRAINING = SETTINGS.observations, SETTINGS.training
 
 def goals(accounts: int) -> dict[str, float]:
     """Two companies with some two looks for each account."""
-    companies = [planted(6 * accounts, FIRST_SEED + n, steps=False) for n in range(2)]
+    companies = [planted(12 * accounts, FIRST_SEED + n, steps=False) for n in range(2)]
     judged = pd.DataFrame([judge(company, joint_ramp(company, 0)) for company in companies]).mean()
     return {"dimension error": judged["dimension error"], "goal error": judged["goal error"]}
 

@@ -102,7 +102,14 @@ def _learned(
     groups, _ = grouping.chosen(before, metrics, embargo_days, present_goals, seed)
     try:
         return HealthScore.fit(
-            before, before["churned"], before["weight"], metrics, 0, grouping=groups, **today
+            before,
+            before["churned"],
+            before["weight"],
+            metrics,
+            refits=0,
+            grouping=groups,
+            quick=True,
+            **today,
         )
     except TenureError:
         # too little was known so early; later blocks are judged

@@ -97,6 +97,7 @@ class HealthScore:
         present_weights: Mapping[str, float] | None = None,
         present_goals: Goals | None = None,
         grouping: Grouping | None = BY_SEGMENT,
+        quick: bool = False,
     ) -> Self:
         """Learn as much as the number of churned accounts bears.
 
@@ -120,6 +121,8 @@ class HealthScore:
             Goals in use today, in the metric's unit.
         grouping : Grouping, optional
             Which accounts have goals of their own; None: one set of goals for all.
+        quick : bool
+            Whether fewer looks do: for a score that only judges, and is not kept.
 
         Raises
         ------
@@ -132,7 +135,9 @@ class HealthScore:
         # matrices are small: more threads of BLAS wait for each other, and round differently
         with threadpool_limits(1, user_api="blas"):
             return cls(
-                **learn(table, churned, weight, metrics, refits, seed, weights, goals, groups)
+                **learn(
+                    table, churned, weight, metrics, refits, seed, weights, goals, groups, quick
+                )
             )
 
     @property

@@ -109,7 +109,9 @@ class Blended:
         """Learn both from rows with `due`, `churned` and `weight`."""
         model = self.trees.fit(rows, metrics, seed)
         try:
-            score = HealthScore.fit(rows, rows["churned"], rows["weight"], metrics, 0, **self.today)
+            score = HealthScore.fit(
+                rows, rows["churned"], rows["weight"], metrics, 0, quick=True, **self.today
+            )
         except TenureError:
             return model
         return model.beside(score, rows, self.window, self.share)

@@ -112,7 +112,9 @@ def compare(
     fold = rolling_origin(table["as_of"], 2, embargo_days)[-1]
     due = table["due"].to_numpy(bool) if "due" in table else np.ones(len(table), dtype=bool)
     before, after = table[fold.train_mask & due], table[fold.test_mask & due]
-    score = HealthScore.fit(before, before["churned"], before["weight"], metrics, 0, seed)
+    score = HealthScore.fit(
+        before, before["churned"], before["weight"], metrics, 0, seed, quick=True
+    )
     model = ChurnModel.fit(before, before["churned"], before["weight"], metrics, trees, seed)
     y, weight = after["churned"].to_numpy(bool), after["weight"].to_numpy(np.float64)
     names = ["account_id", "as_of", *(feature.name for feature in model.features)]

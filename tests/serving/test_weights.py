@@ -222,7 +222,7 @@ def test_goals_of_today_by_segment_are_why_nothing_was_tested(document):
 def test_learned_against_present_tells_what_counts_today(document):
     told = json.loads(json.dumps(document))
     metrics = told["metrics"]
-    today = {name: 0.0 for name in metrics} | {"nps_last": 60.0, "active_days_28d": 40.0}
+    today = dict.fromkeys(metrics, 0.0) | {"nps_last": 60.0, "active_days_28d": 40.0}
     flagged = {"leavers": 5, "stayers": 9}
     for name, each in metrics.items():
         each["present_weight"] = today[name]
