@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from features.errors import TenureError
 from features.metric import Metric
 from features.settings import ObservationSettings, Settings
-from training import promotion, tracking
+from training import promotion, provenance, tracking
 from training.pipeline import Trained, train
 from training.tracking import Earlier, NoChampionError, NotPromotedError, Origin
 from training.tracking.champion import CHAMPIONS
@@ -105,7 +106,27 @@ def test_the_run_keeps_settings_figures_and_files(champion: int, trained: Traine
         "catalog.json",
         "backtest.parquet",
         "importance.csv",
+        "uv.lock",
     }
+    kept = client.download_artifacts(run.info.run_id, "uv.lock")
+    assert Path(kept).read_bytes() == provenance.LOCK.read_bytes()
+    assert hashlib.sha256(Path(kept).read_bytes()).hexdigest() == run.data.tags["code.lock"]
+
+
+def test_without_a_lock_file_a_run_is_kept_all_the_same(
+    champion: int,
+    trained: Trained,
+    settings: Settings,
+    metrics: dict[str, Metric],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(provenance, "LOCK", tmp_path / "uv.lock")
+    number = tracking.log(trained, settings, metrics)
+    client = mlflow.MlflowClient()
+    run = client.get_run(tracking.info(number or 0).run_id)
+    assert "code.lock" not in run.data.tags
+    assert "uv.lock" not in {each.path for each in client.list_artifacts(run.info.run_id)}
 
 
 def test_nothing_stored_is_a_pickle(champion: int, store: Path) -> None:

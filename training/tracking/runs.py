@@ -5,6 +5,7 @@ killed half-way leaves the registry as it was.
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -112,6 +113,8 @@ def log(
             if origin:
                 tables = {name: asdict(each) for name, each in origin.tables.items()}
                 _write_json(Path(folder) / "data.json", tables)
+            if provenance.LOCK.exists():
+                shutil.copy(provenance.LOCK, folder)
             mlflow.log_artifacts(folder)
         stored = _log_model(trained)
     if not trained.summary["skill"]:
