@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 def html(backtest: pd.DataFrame, info: "ModelInfo") -> str:
     """Write the report on a version."""
     title = f"Model version {info.version}"
-    told = _told(backtest, info.summary)
+    told = _told(backtest, info.summary, info.settings["training"]["seed"])
     return _page(title, told, plots.figures(told), info.summary, info.settings)
 
 
@@ -33,7 +33,7 @@ def documents(
     backtest: pd.DataFrame, summary: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, str]:
     """Everything that a run keeps for readers: report, model card, frames and figures, by path."""
-    told = _told(backtest, summary)
+    told = _told(backtest, summary, settings["training"]["seed"])
     drawn = plots.figures(told)
     return {
         "report/report.html": _page("Training run", told, drawn, summary, settings),
@@ -43,9 +43,9 @@ def documents(
     }
 
 
-def _told(backtest: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+def _told(backtest: pd.DataFrame, summary: Mapping[str, Any], seed: int) -> dict[str, pd.DataFrame]:
     """What the judged rows answer, and what only training could."""
-    told = questions.answers(backtest)
+    told = questions.answers(backtest, seed)
     if learned := summary["learning_curve"]["points"]:
         told["learning"] = pd.DataFrame(learned)
     if summary["time_to_churn"]:
