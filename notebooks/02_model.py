@@ -39,7 +39,7 @@ print(evaluate.to_text(trained.summary))
 
 # %%
 due = backtest[backtest["due"]]
-rules = questions.rankings(due).set_index("rule").iloc[::-1]
+rules = questions.rankings(backtest).set_index("rule").iloc[::-1]
 ends = np.abs(rules[["auc_low", "auc_high"]].sub(rules["auc"], axis=0)).T.to_numpy()
 axes = rules["auc"].plot.barh(xerr=ends, figsize=(8, 3), color="#1f4e5f", capsize=3)
 axes.axvline(0.5, color="#a8431b")

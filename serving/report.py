@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 def html(backtest: pd.DataFrame, info: "ModelInfo", health: weights.Told) -> str:
     """Write the report on a version; `health` is `serving.weights.told` of it."""
     title = f"Model version {info.version}"
-    told = _told(backtest, info.summary)
+    told = _told(backtest, info.summary, info.settings["training"]["seed"])
     return _page(title, told, plots.figures(told), info.summary, info.settings, health)
 
 
@@ -38,9 +38,9 @@ def documents(
 ) -> dict[str, str]:
     """Everything that a run keeps for readers: report, model card, frames and figures, by path.
 
-    `health` is `serving.weights.of_run`.
+    `health` is `serving.weights.of_learned`.
     """
-    told = _told(backtest, summary)
+    told = _told(backtest, summary, settings["training"]["seed"])
     drawn = plots.figures(told)
     return {
         "report/report.html": _page("Training run", told, drawn, summary, settings, health),
@@ -50,9 +50,9 @@ def documents(
     }
 
 
-def _told(backtest: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+def _told(backtest: pd.DataFrame, summary: Mapping[str, Any], seed: int) -> dict[str, pd.DataFrame]:
     """What the judged rows answer, and what only training could."""
-    told = questions.answers(backtest)
+    told = questions.answers(backtest, seed)
     if learned := summary["learning_curve"]["points"]:
         told["learning"] = pd.DataFrame(learned)
     if summary["time_to_churn"]:

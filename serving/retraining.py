@@ -50,7 +50,8 @@ def retrain(source: str | None, config: Path | None, track: "Track") -> Outcome:
     Raises
     ------
     TenureError
-        If another one runs, the source has errors, or the model has no skill.
+        If another one runs, the source has errors, or the model has no skill, be it that of an
+        earlier run on the same data.
     """
     from training import tracking
 
@@ -63,6 +64,8 @@ def retrain(source: str | None, config: Path | None, track: "Track") -> Outcome:
             return Outcome("nothing new", reason, found.version, _champion(), origin.digest)
         if found and found.version:
             return _compared(found.version, origin.digest)
+        if found:  # a second start must not turn a failure green that nobody has looked at
+            raise no_skill(place, f"Nothing is new since an earlier run. {found.verdict}")
         trained, version = place.train(track)
         if version is None:
             raise no_skill(place, trained.summary["verdict"])

@@ -27,7 +27,7 @@ TOLD = (
     "touch_model",
     "arr",
     "tenure_days",
-    "active_days_28d",
+    baseline.USAGE,
     BASELINE,
 )
 """Of each judged row, kept for the report: who is who, how long, how large, how active, and the
@@ -187,7 +187,8 @@ def calibrated_in_time(
 ) -> pd.DataFrame:
     """Give each block the calibration that could be learned before it began; the first has none.
 
-    So with the company's own score, where there is one.
+    So with the company's own score, where there is one, and, among the due, with the contract alone
+    and with usage alone: a rule that only ranks could not be compared by its losses.
     """
     # one column beside those that are there, of which large backtests need no copies
     probability = np.empty(len(out_of_time))
@@ -197,5 +198,7 @@ def calibrated_in_time(
         block = (out_of_time["fold"] == number).to_numpy()
         scores = out_of_time.loc[block, "score"].to_numpy(np.float64)
         probability[block] = calibration.probability(scores)
-    told = out_of_time.assign(probability=probability)
+    told = out_of_time.assign(
+        probability=probability, **baseline.without_model(out_of_time, folds, embargo_days)
+    )
     return baseline.calibrated_in_time(told, folds, embargo_days) if BASELINE in told else told

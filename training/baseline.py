@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import logit
 
 from features.baseline import NAME
@@ -24,6 +25,9 @@ FIGURES = {
     "brier": "Brier score",
 }
 """What is compared, each among all and (with `_due` behind its name) among the due."""
+
+USAGE = "active_days_28d"
+"""By which people without a model would rank: lowest first."""
 
 LOSSES = ("log_loss", "brier")
 FEWEST = 10
@@ -46,32 +50,83 @@ def calibrated_in_time(
     Returns
     -------
     DataFrame
-        The rows, in order of their blocks, with `baseline_probability` and
+        The rows, with `baseline_probability` and
         `baseline_probability_due`; NaN where there is no score, or the row is not due.
     """
-    parts = []
+    everybody = np.ones(len(out_of_time), dtype=bool)
+    due = out_of_time["due"].to_numpy(bool)
+    score = out_of_time[NAME]
+    return out_of_time.assign(
+        baseline_probability=in_time(
+            out_of_time, score, everybody, "base_rate", folds, embargo_days
+        ),
+        baseline_probability_due=in_time(
+            out_of_time, score, due, "base_rate_due", folds, embargo_days
+        ),
+    )
+
+
+def without_model(
+    out_of_time: pd.DataFrame, folds: list[Fold], embargo_days: int
+) -> dict[str, Array]:
+    """What renewals due are told by rules that people have without a model, as probabilities."""
+    rules = {"contract_probability": out_of_time["contract_score"]}
+    if USAGE in out_of_time:
+        rules["usage_probability"] = -out_of_time[USAGE].fillna(0.0)
+    due = out_of_time["due"].to_numpy(bool)
+    return {
+        name: in_time(out_of_time, score, due, "base_rate_due", folds, embargo_days)
+        for name, score in rules.items()
+    }
+
+
+def in_time(
+    out_of_time: pd.DataFrame,
+    score: pd.Series,
+    among: NDArray[np.bool_],
+    base_rate: str,
+    folds: list[Fold],
+    embargo_days: int,
+) -> Array:
+    """Turn a score into probabilities, in each block by what was known before it.
+
+    Parameters
+    ----------
+    out_of_time : DataFrame, shape (n, ...)
+    score : Series, shape (n,)
+        Higher is riskier; NaN where there is none.
+    among : ndarray of bool, shape (n,)
+        The rows that are learned from and told.
+    base_rate : str
+        Column with the churn rate of such rows, as it was known before the block.
+    folds : list of Fold
+    embargo_days : int
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        NaN where there is no score, and outside `among`.
+    """
+    columns = ["as_of", "fold", "churned", "weight", base_rate]
+    rows = out_of_time.loc[among, columns].assign(score=score[among])
+    told = np.empty(len(rows))
     for number, fold in enumerate(folds):
-        block = out_of_time[out_of_time["fold"] == number]
-        past = known_before(out_of_time, number, fold, embargo_days)
-        due = block["due"].to_numpy(bool)
-        among_due = _probability(past[past["due"]], block, "base_rate_due")
-        parts.append(
-            block.assign(
-                baseline_probability=_probability(past, block, "base_rate"),
-                baseline_probability_due=np.where(due, among_due, np.nan),
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+        block = (rows["fold"] == number).to_numpy()
+        past = known_before(rows, number, fold, embargo_days)
+        told[block] = _probability(past, rows[block], base_rate)
+    every = np.full(len(out_of_time), np.nan)
+    every[among] = told
+    return every
 
 
 def _probability(past: pd.DataFrame, block: pd.DataFrame, base_rate: str) -> Array:
-    past = past[past[NAME].notna()]
-    score = block[NAME].to_numpy(np.float64)
+    past = past[past["score"].notna()]
+    score = block["score"].to_numpy(np.float64)
     rate = np.clip(block[base_rate].to_numpy(np.float64), 1e-6, 1 - 1e-6)
-    if not 0 < past["churned"].sum() < len(past):
+    if not len(block) or not 0 < past["churned"].sum() < len(past):
         return np.where(np.isnan(score), np.nan, rate)
-    middle, spread = past[NAME].mean(), past[NAME].std() or 1.0
-    known = logit(rate[0]) + (past[NAME] - middle) / spread
+    middle, spread = past["score"].mean(), past["score"].std() or 1.0
+    known = logit(rate[0]) + (past["score"] - middle) / spread
     curve = Calibration.fit(known, past["churned"], past["weight"])
     return curve.probability(logit(rate) + (score - middle) / spread)
 

@@ -29,6 +29,16 @@ TERMS = {"month": 31, "quarter": 93, "half year": 186, "year": 380, "longer": np
 """Contract terms told apart, by the most days that each holds."""
 FEWEST_TO_RANK = 10
 """Churned rows below which a term's AUC is not told."""
+OF_FOLDS = (
+    "auc",
+    "auc_due",
+    "log_loss",
+    "log_loss_base",
+    "log_loss_due",
+    "log_loss_due_base",
+    "calibration_error",
+)
+"""Figures that are told of each block of time."""
 BINS = 10
 TOP = 0.1
 CELLS = 4_000_000
@@ -158,11 +168,14 @@ def figures(backtest: pd.DataFrame, weights: Array) -> dict[str, Array]:
         "auc_due_gain": among_due.auc() - by_contract,
         "pr_auc": everybody.pr_auc(),
         "pr_auc_due": among_due.pr_auc(),
-        "log_loss": _mean(log_losses(p, y), weights),
-        "log_loss_base": _mean(log_losses(base, y), weights),
-        "log_loss_due": _mean(log_losses(p[due], y[due]), weights[due]),
-        "log_loss_due_base": _mean(log_losses(base_due[due], y[due]), weights[due]),
-        "brier": _mean((p - y) ** 2, weights),
+        "log_loss": mean(log_losses(p, y), weights),
+        "log_loss_base": mean(log_losses(base, y), weights),
+        "log_loss_due": mean(log_losses(p[due], y[due]), weights[due]),
+        "log_loss_due_base": mean(log_losses(base_due[due], y[due]), weights[due]),
+        "brier": mean((p - y) ** 2, weights),
+        "brier_base": mean((base - y) ** 2, weights),
+        "brier_due": mean((p[due] - y[due]) ** 2, weights[due]),
+        "brier_due_base": mean((base_due[due] - y[due]) ** 2, weights[due]),
         "lift_top_tenth": everybody.lift_top_tenth(),
         "lift_top_tenth_due": among_due.lift_top_tenth(),
         "calibration_error": calibration_error(p, y, weight, weights),
@@ -175,8 +188,12 @@ def draw_figures(
     compute: Callable[[pd.DataFrame, Array], dict[str, Array]],
     draws: int = DRAWS,
     seed: int = 0,
+    where: NDArray[np.bool_] | None = None,
 ) -> dict[str, Array]:
     """Compute figures on draws of whole accounts with replacement, each of shape (draws,).
+
+    Accounts are drawn from all rows, even where figures are of some of them only: so a figure has
+    the same draws, and the same interval, wherever it is told.
 
     Parameters
     ----------
@@ -185,9 +202,13 @@ def draw_figures(
         From rows and weights of shape (n, k) to named figures of shape (k,).
     draws : int
         The most draws: fewer of more rows than `MOST_DRAWN` allow.
+    where : ndarray of bool, shape (n,), optional
+        The rows that `compute` is given.
     """
     draws = min(draws, max(FEWEST_DRAWS, MOST_DRAWN // max(len(rows), 1)))
     accounts, names = pd.factorize(rows["account_id"])
+    if where is not None:
+        rows, accounts = rows[where], accounts[where]
     weight = rows["weight"].to_numpy(np.float64)[:, None]
     rng = np.random.default_rng(seed)
     at_once = max(1, CELLS // max(len(rows), 1))
@@ -199,6 +220,23 @@ def draw_figures(
         ]
         parts.append(compute(rows, weight * np.stack(drawn, axis=1)[accounts]))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def with_intervals(
+    rows: pd.DataFrame,
+    compute: Callable[[pd.DataFrame, Array], dict[str, Array]],
+    draws: int = DRAWS,
+    seed: int = 0,
+    where: NDArray[np.bool_] | None = None,
+) -> dict[str, tuple[float, float, float]]:
+    """Figure, low and high end, by name; parameters as of `draw_figures`."""
+    part = rows if where is None else rows[where]
+    whole = compute(part, part["weight"].to_numpy(np.float64)[:, None])
+    drawn = draw_figures(rows, compute, draws, seed, where)
+    return {
+        name: (float(value[0]), *interval(name, float(value[0]), drawn[name]))
+        for name, value in whole.items()
+    }
 
 
 def summary(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
@@ -223,7 +261,7 @@ def summary(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> dict[s
         **counts(backtest),
         **{name: _finite(value) for name, value in sorted({**point, **ends}.items())},
         "auc_due_by_term": by_term(backtest, draws, seed),
-        "folds": [_fold(number, rows) for number, rows in backtest.groupby("fold", sort=True)],
+        "folds": _folds(backtest, draws, seed),
         **_skill(point, drawn, backtest),
     }
 
@@ -321,6 +359,8 @@ def to_text(told: Mapping[str, Any]) -> str:
         _row("Precision-recall AUC", told, "pr_auc"),
         _row("Log-loss", told, "log_loss"),
         _row("  of the base rate", told, "log_loss_base", "log_loss_due_base"),
+        _row("Brier score", told, "brier"),
+        _row("  of the base rate", told, "brier_base", "brier_due_base"),
         _row("Lift in the riskiest tenth", told, "lift_top_tenth"),
         _row("Calibration error", told, "calibration_error"),
         "",
@@ -360,14 +400,32 @@ def _ranged(told: Mapping[str, Any], name: str) -> str:
     return f"{point:.3f}" if low is None else f"{point:.3f} ({low:.3f}-{high:.3f})"
 
 
-def _fold(number: Any, rows: pd.DataFrame) -> dict[str, Any]:
-    point = figures(rows, rows["weight"].to_numpy(np.float64)[:, None])
-    told = ("auc", "auc_due", "log_loss", "log_loss_base", "calibration_error")
-    return {
-        "fold": int(number),
-        **counts(rows),
-        **{name: _finite(point[name][0]) for name in told},
-    }
+def _folds(backtest: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]]:
+    """Counts and figures of each block of time, all from the same draws of accounts."""
+    of = backtest["fold"].to_numpy()
+    parts = {int(number): backtest[of == number] for number in np.unique(of)}
+
+    def by_fold(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
+        return {
+            f"{name} {number}": value
+            for number, rows in parts.items()
+            for name, value in figures(rows, weights[of == number]).items()
+            if name in OF_FOLDS
+        }
+
+    told = with_intervals(backtest, by_fold, draws, seed)
+    return [
+        {
+            "fold": number,
+            **counts(rows),
+            **{
+                f"{name}{end}": _finite(value)
+                for name in OF_FOLDS
+                for end, value in zip(("", "_low", "_high"), told[f"{name} {number}"], strict=True)
+            },
+        }
+        for number, rows in parts.items()
+    ]
 
 
 def _skill(
@@ -428,7 +486,8 @@ def _ratio(part: Array, whole: Array) -> Array:
     return np.asarray(np.divide(part, whole, out=nothing, where=whole > 0), dtype=np.float64)
 
 
-def _mean(values: Array, weights: Array) -> Array:
+def mean(values: Array, weights: Array) -> Array:
+    """Weighted mean of n values in each draw; NaN where a draw has no weight."""
     return _ratio(values @ weights, weights.sum(axis=0))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+COUNTS = ("observations", "accounts", "churned")
+
 
 def markdown(
     summary: Mapping[str, Any], settings: Mapping[str, Any], told: Mapping[str, pd.DataFrame]
@@ -41,7 +43,7 @@ def markdown(
         "",
         summary["verdict"],
         "",
-        *_table(told.get("rankings"), ["rule", "auc", "observations", "accounts", "churned"]),
+        *_table(told.get("rankings"), ["rule", "auc", "log_loss", "brier", *COUNTS]),
         "",
         *_ahead(summary, told),
         "## For whom",
@@ -53,7 +55,7 @@ def markdown(
         *_off(told.get("groups")),
         *_table(
             told.get("groups"),
-            ["trait", "group", "said", "left", "auc", "observations", "accounts", "churned"],
+            ["trait", "group", "said", "left", "auc", "log_loss", *COUNTS],
         ),
         "",
         "## Limits",
@@ -77,7 +79,7 @@ def _ahead(summary: Mapping[str, Any], told: Mapping[str, pd.DataFrame]) -> list
     return [
         summary["time_to_churn"]["verdict"],
         "",
-        *_table(told["ahead"], [*columns, "observations", "accounts", "churned"]),
+        *_table(told["ahead"], [*columns, *COUNTS]),
         "",
         summary["retained_arr"]["verdict"],
         "",

@@ -1,5 +1,9 @@
-"""Which of two versions is better, on the later observations that both predicted."""
+"""Which of two versions is better, on the later observations that both predicted.
 
+They are judged by the same outcomes, so that both must mean the same by churn.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +15,9 @@ from training.evaluate import draw_figures, log_losses
 
 FEWEST_CHURNED = 20
 """Churned rows that two versions must both have predicted to be compared."""
+
+OUTCOME = ("design", "lead_days", "horizon_days", "grace_days")
+"""Settings of the observations that say what counts as churn, and of whom it is asked."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +80,32 @@ def compare(champion: pd.DataFrame, challenger: pd.DataFrame, seed: int = 0) -> 
     return {**counted, "difference": float(point), "low": float(low), "high": float(high)}
 
 
+def differing(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> list[str]:
+    """Name what two versions understand differently by churn; empty where they agree.
+
+    Parameters
+    ----------
+    champion, challenger : mapping
+        The observations that each was trained with; see `features.settings.ObservationSettings`.
+
+    Examples
+    --------
+    >>> plain = {"design": "calendar", "lead_days": 0, "horizon_days": 90, "grace_days": 30}
+    >>> differing(plain, {**plain, "horizon_days": 180})
+    ['horizon_days 180 against 90']
+    """
+    return [
+        f"{name} {challenger[name]} against {champion[name]}"
+        for name in OUTCOME
+        if challenger[name] != champion[name]
+    ]
+
+
 def decide(
     version: int,
     serving: int,
     backtests: tuple[pd.DataFrame, pd.DataFrame],
+    observations: tuple[Mapping[str, Any], Mapping[str, Any]],
     force: bool = False,
 ) -> Decision:
     """Say whether a version may take the serving one's place.
@@ -87,9 +116,18 @@ def decide(
         The one that wants to serve, and the one that serves.
     backtests : tuple of DataFrame
         Of the serving one, and of the other; see `compare`.
+    observations : tuple of mapping
+        What each was trained with, in the same order; see `differing`.
     force : bool
         Promote a worse or incomparable one too.
     """
+    if apart := differing(*observations):
+        # the outcomes of one would judge the other, which never spoke of them
+        verdict = (
+            f"cannot be compared with champion {serving}: they do not mean the same by churn "
+            f"({', '.join(apart)})"
+        )
+        return Decision(version, serving, force, _sentence(version, verdict, forced=force))
     found = compare(*backtests)
     churned = found.pop("churned")
     if churned < FEWEST_CHURNED:
@@ -106,7 +144,9 @@ def decide(
             f"(90 % interval {found['low']:+.5f} to {found['high']:+.5f}) on "
             f"{found['observations']:,} common later observations of {found['accounts']:,} accounts"
         )
-    forced = ", promoted by force" if force and not good else ""
-    return Decision(
-        version, serving, good or force, f"Version {version} {verdict}{forced}.", **found
-    )
+    reason = _sentence(version, verdict, forced=force and not good)
+    return Decision(version, serving, good or force, reason, **found)
+
+
+def _sentence(version: int, verdict: str, forced: bool) -> str:
+    return f"Version {version} {verdict}{', promoted by force' if forced else ''}."

@@ -8,6 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
+LOCK = ROOT / "uv.lock"
+"""Names every package to the digest. Runs keep a copy, as a digest alone installs nothing; where
+the application was installed without its folder, there is none."""
+
 
 def code() -> dict[str, str]:
     """Name the application's version, the commit it was run from and the lock file's digest.
@@ -24,9 +28,8 @@ def code() -> dict[str, str]:
         changes = _git("status", "--porcelain", "--untracked-files=no")
         if commit:
             told["commit"] = commit + ("+changes" if changes else "")
-    lock = ROOT / "uv.lock"
-    if lock.exists():
-        told["lock"] = hashlib.sha256(lock.read_bytes()).hexdigest()
+    if LOCK.exists():
+        told["lock"] = hashlib.sha256(LOCK.read_bytes()).hexdigest()
     return told
 
 

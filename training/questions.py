@@ -1,6 +1,7 @@
 """What people ask of a backtest, each answered by a tidy frame with intervals and counts.
 
-Intervals are 95 %, from drawing whole accounts; see `training.evaluate`.
+Intervals are 95 %, from drawing whole accounts; see `training.evaluate`. Figures among the due are
+drawn from the accounts of all rows, as the summary's are.
 """
 
 from collections.abc import Callable
@@ -8,10 +9,13 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import betaincinv
 
-from training.evaluate import Array, Ranked, draw_figures, log_losses
+from training.baseline import USAGE
+from training.evaluate import LEVEL, Array, Ranked, draw_figures, log_losses, mean, with_intervals
 
-DRAWS = 200
+CURVE_DRAWS = 200
+"""Of the bands of curves, and of profit: what they draw is dear, and nobody reads a third digit."""
 CAPACITY = 50
 """Accounts that a team can call after one look."""
 FEWEST = 10
@@ -21,33 +25,42 @@ DAYS = (0, 30, 60, 90, 180, np.inf)
 HISTORY = {"first half year": 183, "first year": 365, "second year": 730, "longer": np.inf}
 GRID = np.linspace(0, 1, 51)
 TRAITS = ("segment", "industry", "region", "touch_model")
-USAGE = "active_days_28d"
+PROBABILITIES = {
+    "the model": "probability",
+    "the contract alone": "contract_probability",
+    "lowest usage first": "usage_probability",
+    "your present score": "baseline_probability_due",
+}
+"""Column with what each rule says of renewals due: as a probability, calibrated in time."""
 
 
-def answers(backtest: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Every question that these rows can answer, by name."""
+def answers(backtest: pd.DataFrame, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """Every question that these rows can answer, by name.
+
+    With the seed that `evaluate.summary` had, a figure that stands in both has one interval.
+    """
     due = backtest[backtest["due"]]
     told = {
         "called": called(backtest),
         "promised": promised(backtest),
-        "rankings": rankings(due),
-        "folds": grouped(due, due["fold"].map("block {}".format)),
-        "horizon": grouped(due, _in_days(due["renewal_date"] - due["as_of"])),
+        "rankings": rankings(backtest, seed),
+        "folds": grouped(backtest, due["fold"].map("block {}".format), seed),
+        "horizon": grouped(backtest, _in_days(due["renewal_date"] - due["as_of"]), seed),
         "curves": curves(due),
         "profit": profit(due),
         "ledger": ledger(backtest),
     }
     if "tenure_days" in due:
         ages = pd.cut(due["tenure_days"], [-1, *HISTORY.values()], labels=list(HISTORY))
-        told["history"] = grouped(due, ages)
+        told["history"] = grouped(backtest, ages, seed)
     parts = [
-        grouped(due, due[trait]).assign(trait=trait.replace("_", " "))
+        grouped(backtest, due[trait], seed).assign(trait=trait.replace("_", " "))
         for trait in TRAITS
         if trait in due and len(due[trait].dropna().unique()) > 1
     ]
     if "arr" in due and due["arr"].nunique() > 2:
         sizes = pd.qcut(due["arr"].rank(method="first"), 3, labels=["small", "middle", "large"])
-        parts.append(grouped(due, sizes).assign(trait="size by ARR"))
+        parts.append(grouped(backtest, sizes, seed).assign(trait="size by ARR"))
     if parts:
         told["groups"] = pd.concat(parts, ignore_index=True)
     return {name: frame for name, frame in told.items() if len(frame)}
@@ -59,11 +72,12 @@ def called(backtest: pd.DataFrame, capacity: int = CAPACITY) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        rule, called (per look), left (per look; low, high), looks, accounts. "at random" is the
+        rule, called (per look), left (per look; low, high), looks, accounts; where ARR is known,
+        arr, the share of the leavers' ARR that those called held (low, high). "at random" is the
         expectation.
     """
-    per_look = backtest.groupby("as_of")["account_id"].size()
-    capacity = int(min(capacity, max(per_look.median() // 5, 1)))
+    per_look = backtest.groupby("as_of")["account_id"].transform("size").to_numpy(np.float64)
+    capacity = int(min(capacity, max(backtest.groupby("as_of").size().median() // 5, 1)))
     rows = []
     for rule, score in _rules(backtest).items():
         order = score.groupby(backtest["as_of"]).rank(ascending=False, method="first")
@@ -71,7 +85,8 @@ def called(backtest: pd.DataFrame, capacity: int = CAPACITY) -> pd.DataFrame:
         if taken is None:
             continue
         rows.append(_left(backtest, taken, capacity).assign(rule=rule))
-    rows.append(_left(backtest, np.ones(len(backtest)), capacity).assign(rule="at random"))
+    chance = np.minimum(capacity / per_look, 1.0)
+    rows.append(_left(backtest, chance, capacity).assign(rule="at random"))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -88,57 +103,96 @@ def promised(backtest: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for number in np.unique(place):
         part = backtest[place == number]
-        told = _with_interval(part, _mean_of(y[place == number]))
+        told = _share(part, with_intervals(part, _mean_of(y[place == number]))["figure"])
         said = float(np.average(part["probability"], weights=part["weight"]))
         about = {"said_from": SAID[number], "said_to": SAID[number + 1], "said": said}
         rows.append({**about, **_named("left", told), **_counted(part)})
     return pd.DataFrame(rows)
 
 
-def rankings(due: pd.DataFrame) -> pd.DataFrame:
-    """AUC among the due of the model and of what people would do without it."""
-    rows = []
-    for rule, score in _rules(due).items():
-        known = score.notna().to_numpy()
-        part, s = due[known], score[known].to_numpy(np.float64)
-        if not _enough(part):
-            continue
-        rows.append(
-            {
-                "rule": rule,
-                **_named("auc", _with_interval(part, _auc_of(part, s))),
-                **_counted(part),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def grouped(rows: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
-    """Ranking and calibration within groups of rows.
+def rankings(backtest: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The model among the due, beside what people would do without it.
 
     Returns
     -------
     DataFrame
-        group, auc (low, high; None below `FEWEST` of either kind), said, left (low, high),
-        log_loss, log_loss_base, observations, accounts, churned
+        rule, auc, log_loss and brier (each with low, high; the last two None where the rule has no
+        probability), observations, accounts, churned
     """
-    told = []
-    for name, part in rows.groupby(group, observed=True, sort=True):
-        p, y, w = (part[c].to_numpy(np.float64) for c in ("probability", "churned", "weight"))
-        auc = _with_interval(part, _auc_of(part, p)) if _enough(part) else (np.nan,) * 3
-        base = part["base_rate_due"].to_numpy(np.float64)
-        told.append(
-            {
-                "group": str(name),
-                **_named("auc", auc),
-                "said": float(np.average(p, weights=w)),
-                **_named("left", _with_interval(part, _mean_of(y))),
-                "log_loss": float(np.average(log_losses(p, y), weights=w)),
-                "log_loss_base": float(np.average(log_losses(base, y), weights=w)),
-                **_counted(part),
-            }
-        )
-    return pd.DataFrame(told)
+    rows = []
+    for rule, score in _rules(backtest).items():
+        known = (backtest["due"] & score.notna()).to_numpy(bool)
+        part = backtest[known]
+        if not _enough(part):
+            continue
+        s, y = score[known].to_numpy(np.float64), part["churned"].to_numpy(np.float64)
+        p = part.get(PROBABILITIES[rule])
+
+        def judged(
+            _: pd.DataFrame, weights: Array, s: Array = s, y: Array = y, p: pd.Series | None = p
+        ) -> dict[str, Array]:
+            ranked = {"auc": Ranked.of(s, y, weights).auc()}
+            if p is None:
+                return ranked
+            said = p.to_numpy(np.float64)
+            losses = {"log_loss": log_losses(said, y), "brier": (said - y) ** 2}
+            return ranked | {name: mean(each, weights) for name, each in losses.items()}
+
+        told = dict.fromkeys(("auc", "log_loss", "brier"), (np.nan,) * 3)
+        told |= with_intervals(backtest, judged, seed=seed, where=known)
+        named = [_named(name, each) for name, each in told.items()]
+        rows.append({"rule": rule, **named[0], **named[1], **named[2], **_counted(part)})
+    return pd.DataFrame(rows)
+
+
+def grouped(backtest: pd.DataFrame, group: pd.Series, seed: int = 0) -> pd.DataFrame:
+    """Ranking and calibration within groups of the rows that are due.
+
+    Parameters
+    ----------
+    backtest : DataFrame
+        All rows: accounts are drawn from them.
+    group : Series
+        Of each row that is due, by the backtest's index; rows without one are left out.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        group, auc (low, high; None below `FEWEST` of either kind), said, left, log_loss and
+        log_loss_base (each with low, high), observations, accounts, churned
+    """
+    due = backtest["due"].to_numpy(bool)
+    rows = backtest[due]
+    p, y, base, w = (
+        rows[c].to_numpy(np.float64) for c in ("probability", "churned", "base_rate_due", "weight")
+    )
+    losses = {"log_loss": log_losses(p, y), "log_loss_base": log_losses(base, y), "left": y}
+    places = rows.groupby(group.reindex(rows.index), observed=True, sort=True).indices
+    parts = {name: (at, rows.iloc[at]) for name, at in places.items() if len(at)}
+
+    def figures(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
+        told: dict[str, Array] = {}
+        for name, (at, part) in parts.items():
+            drawn = weights[at]
+            told |= {f"{each} {name}": mean(of[at], drawn) for each, of in losses.items()}
+            if _enough(part):
+                told[f"auc {name}"] = Ranked.of(p[at], y[at], drawn).auc()
+        return told
+
+    told = with_intervals(backtest, figures, seed=seed, where=due) if parts else {}
+    return pd.DataFrame([
+        {
+            "group": str(name),
+            **_named("auc", told.get(f"auc {name}", (np.nan,) * 3)),
+            "said": float(np.average(p[at], weights=w[at])),
+            **_named("left", _share(part, told[f"left {name}"])),
+            **_named("log_loss", told[f"log_loss {name}"]),
+            **_named("log_loss_base", told[f"log_loss_base {name}"]),
+            **_counted(part),
+        }
+        for name, (at, part) in parts.items()
+    ])  # fmt: skip
 
 
 def curves(due: pd.DataFrame) -> pd.DataFrame:
@@ -174,7 +228,7 @@ def curves(due: pd.DataFrame) -> pd.DataFrame:
         }
 
     whole = lines(due, due["weight"].to_numpy(np.float64)[:, None])
-    drawn = draw_figures(due, lines, DRAWS)
+    drawn = draw_figures(due, lines, CURVE_DRAWS)
     rows = []
     for name in whole:
         curve, place = name.split()
@@ -210,7 +264,7 @@ def profit(due: pd.DataFrame) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     drawn = [
         np.concatenate(rows_of[rng.integers(len(names), size=len(names))].tolist())
-        for _ in range(DRAWS // 4)
+        for _ in range(CURVE_DRAWS)
     ]
     told = []
     for rule, scores in _rules(due).items():
@@ -272,38 +326,58 @@ def _rules(rows: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _left(rows: pd.DataFrame, taken: Array, capacity: int) -> pd.DataFrame:
+    """Who left, and the ARR that left, of those called; `taken` has each row's chance of a call."""
     y = rows["churned"].to_numpy(np.float64)
+    lost = y * rows["arr"].fillna(0.0).to_numpy(np.float64) if "arr" in rows else np.zeros(len(y))
 
-    def left(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
-        return {"figure": capacity * (taken * y) @ weights / np.maximum(taken @ weights, 1e-12)}
+    def caught(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
+        # the mean of what is taken, so that whoever is not taken weighs nothing
+        left = mean(y, taken[:, None] * weights)
+        return {"left": left, "arr": mean(taken, lost[:, None] * weights)}
 
-    even = rows.assign(weight=1.0)
-    told = _named("left", _with_interval(even, left))
+    told = with_intervals(rows.assign(weight=1.0), caught)
+    share = _share(rows[taken > 0], told["left"])
+    left = _named("left", (capacity * share[0], capacity * share[1], capacity * share[2]))
+    arr = _named("arr", told["arr"]) if lost.any() else {}
     looks = rows["as_of"].nunique()
     about = {"called": capacity, "looks": looks, "accounts": rows["account_id"].nunique()}
-    return pd.DataFrame([{**about, **told}])
+    return pd.DataFrame([{**about, **left, **arr}])
 
 
-Compute = Callable[[pd.DataFrame, Array], dict[str, Array]]
+def _mean_of(values: Array) -> Callable[[pd.DataFrame, Array], dict[str, Array]]:
+    return lambda _, weights: {"figure": mean(values, weights)}
 
 
-def _with_interval(rows: pd.DataFrame, compute: Compute) -> tuple[float, float, float]:
-    point = compute(rows, rows["weight"].to_numpy(np.float64)[:, None])["figure"][0]
-    drawn = draw_figures(rows, compute, DRAWS)["figure"]
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return float(point), float(low), float(high)
+def _share(rows: pd.DataFrame, drawn: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Share of the rows that churned, with an interval that is never of no width.
+
+    Where none left, or all, every draw says the same, and would claim what nobody can know. There
+    the interval is exact, over accounts.
+    """
+    churned = rows["churned"].to_numpy(bool)
+    if churned.any() and not churned.all():
+        return drawn
+    accounts = int(rows["account_id"].nunique())
+    return (drawn[0], *exact(accounts if churned.any() else 0, accounts))
 
 
-def _mean_of(values: Array) -> Compute:
-    def mean(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
-        return {"figure": values @ weights / np.maximum(weights.sum(axis=0), 1e-12)}
+def exact(left: int, accounts: int) -> tuple[float, float]:
+    """Interval of a share, 95 % or more whatever the share is.
 
-    return mean
+    References
+    ----------
+    Clopper and Pearson (1934). The use of confidence or fiducial limits illustrated in the case of
+    the binomial, doi 10.1093/biomet/26.4.404.
 
-
-def _auc_of(rows: pd.DataFrame, score: Array) -> Compute:
-    y = rows["churned"].to_numpy(np.float64)
-    return lambda _, weights: {"figure": Ranked.of(score, y, weights).auc()}
+    Examples
+    --------
+    >>> [round(end, 3) for end in exact(0, 10)]
+    [0.0, 0.308]
+    """
+    tail, stayed = (1 - LEVEL) / 2, accounts - left
+    low = betaincinv(left, stayed + 1, tail) if left else 0.0
+    high = betaincinv(left + 1, stayed, 1 - tail) if stayed else 1.0
+    return float(low), float(high)
 
 
 def _named(name: str, told: tuple[float, float, float]) -> dict[str, float]:

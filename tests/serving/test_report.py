@@ -8,7 +8,7 @@ import pytest
 from markupsafe import escape
 
 from serving import report, weights
-from training import baseline, tracking
+from training import baseline, questions, tracking
 from training.tracking import store
 
 
@@ -21,7 +21,9 @@ def kept(champion, monkeypatch, use_store):
 
 def test_the_page_tells_leaders_and_data_scientists(kept):
     page = report.html(*kept)
-    assert re.search(r"Of the \d+ accounts we would have called, <strong>\d+ left", page)
+    assert re.search(r"Of the \d+ accounts we would have called, <strong>\d+\.\d left", page)
+    assert re.search(r"of \d+ at random, \d+\.\d\n", page)
+    assert re.search(r"They held \d+ % <span .*\nof the ARR that left", page)
     for heading in ("Is it true what it says", "Ledger", "For data scientists"):
         assert heading in page
     assert page.count("<svg") >= 6
@@ -62,6 +64,32 @@ def test_it_tells_what_healthy_means(kept):
         assert str(escape(line)) in page
     run = store.artifact(store.find(kept[1].version), "report/report.html").read_text()
     assert "What healthy means here" in run
+
+
+def test_the_page_shows_each_figure_with_one_interval(kept):
+    backtest, info, health = kept
+    page = report.html(backtest, info, health)
+    told = info.summary
+    for name in ("auc_due", "log_loss_due", "brier_due"):
+        point, low, high = (f"{told[f'{name}{end}']:.3f}" for end in ("", "_low", "_high"))
+        cell = f'{point} <span class="soft">{low}\u2013{high}</span>'
+        assert page.count(cell) >= 2, name  # in the table, and beside what one would do without it
+    card = store.artifact(store.find(info.version), "report/model_card.md").read_text()
+    ends = f"{told['auc_due_low']:.3f}-{told['auc_due_high']:.3f}"
+    assert f"| the model | {told['auc_due']:.3f} ({ends}) |" in card
+    for fold in told["folds"]:
+        assert fold["log_loss_low"] < fold["log_loss"] < fold["log_loss_high"]
+
+
+def test_rules_without_a_model_are_calibrated_in_time(kept):
+    """Else a ranking could not be judged by log-loss and Brier score."""
+    backtest, _, _ = kept
+    due = backtest[backtest["due"]]
+    for name in ("contract_probability", "usage_probability"):
+        assert due[name].between(0, 1, inclusive="neither").all()
+        assert backtest.loc[~backtest["due"], name].isna().all()
+    rules = questions.rankings(backtest).set_index("rule")
+    assert rules.loc[["lowest usage first", "the contract alone"], "log_loss"].notna().all()
 
 
 def test_it_asks_nobody_for_anything(kept):

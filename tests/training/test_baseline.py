@@ -67,6 +67,25 @@ def test_it_is_said_which_is_better(
     assert abs(gain) < 0.003 if own == "same" else (gain > 0) == (own == "worthless")
 
 
+def test_what_rules_say_is_learned_from_the_past_alone(
+    judged: tuple[pd.DataFrame, list[Fold]],
+) -> None:
+    rows, folds = judged
+    rows = rows.assign(contract_score=rows["better"], active_days_28d=-rows["better"])
+    told = baseline.without_model(rows, folds, EMBARGO)
+    later = rows["as_of"] + pd.Timedelta(days=EMBARGO) > folds[2].test_from
+    other = rows.assign(churned=rows["churned"] ^ (later & rows["due"]))
+    again = baseline.without_model(other, folds, EMBARGO)
+    until = (rows["fold"] <= 2).to_numpy()
+    due = rows["due"].to_numpy(bool)
+    for name in ("contract_probability", "usage_probability"):
+        assert np.array_equal(told[name][until], again[name][until], equal_nan=True)
+        assert np.isnan(told[name][~due]).all()
+        last = due & (rows["fold"] == 3).to_numpy()
+        assert not np.allclose(told[name][last], again[name][last])
+        assert told[name][last].mean() == pytest.approx(rows["churned"][last].mean(), abs=0.03)
+
+
 def test_figures_are_those_of_the_same_rows(judged: tuple[pd.DataFrame, list[Fold]]) -> None:
     rows = judged[0]
     young = rows["account_id"].str.endswith("7")

@@ -50,7 +50,13 @@ def test_figures_equal_those_of_scikit_learn() -> None:
     )
     assert ours["log_loss"] == pytest.approx(peer.log_loss(y, p, sample_weight=w), abs=1e-12)
     assert ours["brier"] == pytest.approx(peer.brier_score_loss(y, p, sample_weight=w), abs=1e-12)
+    assert ours["brier_base"] == pytest.approx(
+        peer.brier_score_loss(y, rows["base_rate"], sample_weight=w), abs=1e-12
+    )
     due = rows["due"]
+    for name, said in (("brier_due", p), ("brier_due_base", rows["base_rate_due"])):
+        expected = peer.brier_score_loss(y[due], said[due], sample_weight=w[due])
+        assert ours[name] == pytest.approx(expected, abs=1e-12)
     assert ours["auc_due"] == pytest.approx(
         peer.roc_auc_score(y[due], p[due], sample_weight=w[due]), abs=1e-12
     )
@@ -160,6 +166,14 @@ def test_the_summary_is_json_with_an_interval_for_every_figure() -> None:
     assert told["churned"] == rows.groupby("account_id")["churned"].any().sum()
     assert told["churn_rate"] == told["churned"] / 400
     assert [fold["fold"] for fold in told["folds"]] == [1, 2, 3]
+    for fold in told["folds"]:
+        block = rows[rows["fold"] == fold["fold"]]
+        losses = evaluate.log_losses(
+            block["probability"].to_numpy(), block["churned"].to_numpy(np.float64)
+        )
+        expected = np.average(losses, weights=block["weight"])
+        assert fold["log_loss"] == pytest.approx(expected, abs=1e-12)
+        assert fold["log_loss_low"] < fold["log_loss"] < fold["log_loss_high"]
     assert told["skill"] is True
     assert told["verdict"].startswith("Skill over the base rate: among 1,200 later observations")
 

@@ -46,6 +46,7 @@ def told():
     p = rng.uniform(0.1, 0.5, len(rows))
     left = rng.random(len(rows)) < np.where(region == "south", p / 2, p)
     due = rows.assign(region=region, probability=p, churned=left, weight=1.0, base_rate_due=0.3)
+    due["due"] = True
     groups = questions.grouped(due, due["region"]).assign(trait="region")
     return {"groups": groups}, due
 

@@ -1,10 +1,12 @@
+import hashlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -13,10 +15,10 @@ import pytest
 
 from features.errors import TenureError
 from features.metric import Metric
-from features.settings import Settings
-from training import promotion, tracking
+from features.settings import ObservationSettings, Settings
+from training import promotion, provenance, tracking
 from training.pipeline import Trained, train
-from training.tracking import NoChampionError
+from training.tracking import Earlier, NoChampionError, NotPromotedError, Origin
 from training.tracking.champion import CHAMPIONS
 
 
@@ -104,7 +106,27 @@ def test_the_run_keeps_settings_figures_and_files(champion: int, trained: Traine
         "catalog.json",
         "backtest.parquet",
         "importance.csv",
+        "uv.lock",
     }
+    kept = client.download_artifacts(run.info.run_id, "uv.lock")
+    assert Path(kept).read_bytes() == provenance.LOCK.read_bytes()
+    assert hashlib.sha256(Path(kept).read_bytes()).hexdigest() == run.data.tags["code.lock"]
+
+
+def test_without_a_lock_file_a_run_is_kept_all_the_same(
+    champion: int,
+    trained: Trained,
+    settings: Settings,
+    metrics: dict[str, Metric],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(provenance, "LOCK", tmp_path / "uv.lock")
+    number = tracking.log(trained, settings, metrics)
+    client = mlflow.MlflowClient()
+    run = client.get_run(tracking.info(number or 0).run_id)
+    assert "code.lock" not in run.data.tags
+    assert "uv.lock" not in {each.path for each in client.list_artifacts(run.info.run_id)}
 
 
 def test_nothing_stored_is_a_pickle(champion: int, store: Path) -> None:
@@ -173,6 +195,84 @@ def test_versions_without_common_observations_cannot_be_compared(
     with pytest.raises(TenureError, match=r"cannot be compared.*only 0 churned"):
         tracking.promote(number)
     assert tracking.version() == champion
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("horizon_days", 180), ("lead_days", 30), ("grace_days", 0), ("design", "renewal")],
+)
+def test_versions_that_do_not_mean_the_same_by_churn_cannot_be_compared(
+    name: str, value: Any, trained: Trained
+) -> None:
+    plain = asdict(ObservationSettings())
+    backtests = trained.backtest, trained.backtest
+    decision = promotion.decide(2, 1, backtests, (plain, {**plain, name: value}))
+    assert not decision.promoted
+    assert decision.reason == (
+        "Version 2 cannot be compared with champion 1: they do not mean the same by churn "
+        f"({name} {value} against {plain[name]})."
+    )
+    assert decision.difference is None
+    assert promotion.decide(2, 1, backtests, (plain, {**plain, "every": "week"})).promoted
+
+
+def test_another_horizon_serves_only_by_force(
+    champion: int, trained: Trained, settings: Settings, metrics: dict[str, Metric]
+) -> None:
+    longer = replace(settings, observations=replace(settings.observations, horizon_days=180))
+    number = tracking.log(trained, longer, metrics)
+    assert number is not None
+    with pytest.raises(NotPromotedError, match=r"churn \(horizon_days 180 against 90\)"):
+        tracking.promote(number)
+    assert tracking.version() == champion
+    tags = mlflow.MlflowClient().get_model_version("tenure", str(number)).tags
+    assert tags["promotion.promoted"] == "False"
+    forced = tracking.promote(number, force=True)
+    assert forced.reason.endswith("(horizon_days 180 against 90), promoted by force.")
+    assert tracking.version() == number
+    assert tracking.promote(champion, force=True).promoted
+
+
+@pytest.mark.parametrize("step", ["_make_champion", "_note"])
+def test_killed_while_promoting_is_taken_up_by_the_next(
+    step: str,
+    champion: int,
+    trained: Trained,
+    settings: Settings,
+    metrics: dict[str, Metric],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before the alias is set, and between the alias and the tag that says so."""
+    origin = Origin(f"killed in {step}", {})
+    number = tracking.log(trained, settings, metrics, origin)
+    assert number is not None
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"training.tracking.champion.{step}", die)
+        with pytest.raises(KeyboardInterrupt):
+            tracking.promote(number)
+    found = tracking.earlier(origin.digest)
+    assert found is not None
+    assert (found.version, found.decided) == (number, False)
+    assert tracking.version() == (champion if step == "_make_champion" else number)
+
+    assert tracking.promote(number).promoted
+    assert tracking.version() == number
+    found = tracking.earlier(origin.digest)
+    assert found is not None
+    assert found.decided
+    assert tracking.rollback() == (number, champion)
+
+
+def test_a_run_without_skill_is_never_decided(
+    champion: int, trained: Trained, settings: Settings, metrics: dict[str, Metric]
+) -> None:
+    unskilled = replace(trained, summary={**trained.summary, "skill": False, "verdict": "None."})
+    tracking.log(unskilled, settings, metrics, Origin("of no use", {}))
+    assert tracking.earlier("of no use") == Earlier(None, decided=False, verdict="None.")
 
 
 def test_an_unknown_version_is_told(champion: int) -> None:

@@ -1,11 +1,12 @@
 """Which version serves: promotion against the champion, and the way back."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from features.errors import TenureError
-from training.tracking.store import CHAMPION, NAME, connect, find, registered
+from training.tracking.store import CHAMPION, DECIDED, NAME, connect, find, registered
 from training.tracking.versions import backtest_of, info_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def promote(reference: int | str, force: bool = False) -> "Decision":
 
     Both have predicted the past before its time. On the observations that both predicted, accounts
     are drawn with replacement; the version is worse if its log-loss is higher in 95 % of the draws.
+    Versions that do not mean the same by churn cannot be compared.
 
     Parameters
     ----------
@@ -43,15 +45,14 @@ def promote(reference: int | str, force: bool = False) -> "Decision":
     client = connect()
     challenger = find(reference)
     decision = _decide(client, challenger, force)
-    tags = {name: value for name, value in asdict(decision).items() if value is not None}
-    for name, value in tags.items():
-        client.set_model_version_tag(NAME, challenger.version, f"promotion.{name}", str(value))
+    if decision.promoted:
+        _make_champion(client, int(challenger.version))
+    _note(client, decision)
     if not decision.promoted:
         raise NotPromotedError(
             decision.reason,
             f"Keep the champion, or insist with `tenure promote {challenger.version} --force`.",
         )
-    _make_champion(client, int(challenger.version))
     return decision
 
 
@@ -95,6 +96,18 @@ def _make_champion(client: "MlflowClient", version: int) -> None:
         client.set_registered_model_tag(NAME, CHAMPIONS, json.dumps([*before, version]))
 
 
+def _note(client: "MlflowClient", decision: "Decision") -> None:
+    """Keep a decision that was carried out as tags of its version.
+
+    `DECIDED` comes last: who is killed before it has decided nothing, and the next retraining
+    takes the version up again.
+    """
+    told = {f"promotion.{name}": value for name, value in asdict(decision).items()}
+    for name in sorted(told, key=DECIDED.__eq__):
+        if told[name] is not None:
+            client.set_model_version_tag(NAME, str(decision.version), name, str(told[name]))
+
+
 def _champions(client: "MlflowClient") -> list[int]:
     """Versions that served, in order; the alias has the last word on who serves now."""
     told = json.loads(client.get_registered_model(NAME).tags.get(CHAMPIONS, "[]"))
@@ -113,4 +126,16 @@ def _decide(client: "MlflowClient", challenger: "ModelVersion", force: bool) -> 
     serving = int(champion.version)
     if serving == version:
         return Decision(version, serving, True, f"Version {version} is the champion already.")
-    return decide(version, serving, (backtest_of(champion), backtest_of(challenger)), force)
+    return decide(
+        version,
+        serving,
+        (backtest_of(champion), backtest_of(challenger)),
+        (_observations(champion), _observations(challenger)),
+        force,
+    )
+
+
+def _observations(found: "ModelVersion") -> Mapping[str, Any]:
+    """Who was looked at when, and what counted as churn, as a version was trained."""
+    settings: Mapping[str, Any] = info_of(found).settings["observations"]
+    return settings

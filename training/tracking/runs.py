@@ -5,6 +5,7 @@ killed half-way leaves the registry as it was.
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from features.fingerprint import Extent
 from training import provenance
-from training.tracking.store import CHALLENGER, CHAMPION, NAME, connect, experiment, registered
+from training.tracking.store import (
+    CHALLENGER,
+    CHAMPION,
+    DECIDED,
+    NAME,
+    connect,
+    experiment,
+    registered,
+)
 from training.tracking.versions import decisions_of, learned_health_of, record
 
 if TYPE_CHECKING:
@@ -54,11 +63,14 @@ class Earlier:
     version : int, optional
         In the registry; None for a model without skill.
     decided : bool
-        Whether it was compared with the champion, or needs not be.
+        Whether it was compared with the champion; False for a model without skill.
+    verdict : str
+        On its skill.
     """
 
     version: int | None
     decided: bool
+    verdict: str
 
 
 def log(
@@ -101,6 +113,8 @@ def log(
             if origin:
                 tables = {name: asdict(each) for name, each in origin.tables.items()}
                 _write_json(Path(folder) / "data.json", tables)
+            if provenance.LOCK.exists():
+                shutil.copy(provenance.LOCK, folder)
             mlflow.log_artifacts(folder)
         stored = _log_model(trained)
     if not trained.summary["skill"]:
@@ -123,7 +137,8 @@ def earlier(digest: str) -> "Earlier | None":
     if skilled and not made:
         return None  # died between logging and registering
     number = int(made[0].version) if made else None
-    return Earlier(number, not made or "promotion.promoted" in made[0].tags)
+    decided = bool(made) and DECIDED in made[0].tags
+    return Earlier(number, decided, runs[0].data.tags.get("verdict", ""))
 
 
 def _parameters(trained: "Trained", settings: "Settings") -> dict[str, Any]:
@@ -178,7 +193,7 @@ def _write_json(file: Path, document: Any) -> None:
 
 
 def _tags(trained: "Trained", origin: Origin | None) -> dict[str, str]:
-    told = {"skill": str(trained.summary["skill"]).lower()}
+    told = {"skill": str(trained.summary["skill"]).lower(), "verdict": trained.summary["verdict"]}
     told |= {f"code.{name}": value for name, value in provenance.code().items()}
     return told | ({"data.digest": origin.digest} if origin else {})
 

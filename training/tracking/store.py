@@ -22,6 +22,9 @@ FROZEN = "TENURE_FROZEN"
 NAME = "tenure"
 """Of the experiment and of the registered model."""
 
+DECIDED = "promotion.promoted"
+"""Tag of a version that was compared with the champion: whether it was let serve."""
+
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 
