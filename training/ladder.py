@@ -1,13 +1,14 @@
 """The ladder: which kind of model serves.
 
 LightGBM needs churns. Below `FEW` churned accounts a penalised logistic model goes through the same
-backtest beside it, and from where a health scorecard can be learned so does LightGBM together with
-that. Each block of time is judged by whichever had the lowest log-loss on earlier blocks, as far as
-their outcomes were known by then. So the figures are those of the choice itself. What serves is
-chosen in the same way, on all blocks.
+backtest beside it. From where a health scorecard can be learned (`CHURNS_FOR_DIMENSIONS` churned
+accounts in `health_fit`) so does LightGBM together with that, in each of `SHARES`; the last of them
+is the scorecard alone, for the renewals due of which it says anything. Each block of time is judged
+by whichever had the lowest log-loss on earlier blocks, as far as their outcomes were known by then.
+So the figures are those of the choice itself. What serves is chosen in the same way, on all blocks.
 
-Two that err differently are mostly better together than the better one is: the trees stand alone
-only where their log-loss was lower by more than chance.
+One exception: two that err differently are mostly better together than the better one is, so that
+the trees stand alone only where their log-loss was lower than a blend's by more than chance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,8 +38,13 @@ SURE = 1.645
 HOPELESS = 20
 """Times as many churns, from which on two models are called equal."""
 
-SHARES: Mapping[str, float] = {"blend 1/4": 0.25, "blend 1/2": 0.5, "blend 3/4": 0.75}
-"""Blends of trees and scorecard, with the scorecard's share of the log-odds."""
+SHARES: Mapping[str, float] = {
+    "blend 1/4": 0.25,
+    "blend 1/2": 0.5,
+    "blend 3/4": 0.75,
+    "blend 1/1": 1.0,
+}
+"""Blends of trees and scorecard, with the scorecard's share of the log-odds of renewals due."""
 
 NAMES = {
     "trees": "LightGBM",
@@ -191,7 +197,10 @@ def _block(told: Mapping[str, pd.DataFrame], name: str, number: int) -> pd.DataF
 def _best(
     told: Mapping[str, pd.DataFrame], number: int, day: pd.Timestamp, embargo_days: int
 ) -> str:
-    """Lowest log-loss on the blocks before `number`, of rows whose outcome was known on `day`."""
+    """Lowest log-loss on the blocks before `number`, of rows whose outcome was known on `day`.
+
+    Trees that lead the best blend by chance only give way to it.
+    """
     rows = next(iter(told.values()))
     known = rows["as_of"] <= day - pd.Timedelta(days=embargo_days)
     past = known & (rows["fold"] < number)
@@ -199,10 +208,10 @@ def _best(
     def loss(name: str) -> float:
         return mean_loss(told[name][past])
 
-    alone = min((name for name in told if name not in SHARES), key=loss)
+    best = min(told, key=loss)
     both = min((name for name in told if name in SHARES), key=loss, default=None)
-    if both is None or alone != "trees" or _surely(told[alone][past], told[both][past]):
-        return alone
+    if best != "trees" or both is None or _surely(told[best][past], told[both][past]):
+        return best
     return both
 
 
@@ -278,6 +287,8 @@ def verdict(told: Mapping[str, pd.DataFrame], chosen: str, seed: int) -> dict[st
 
 
 def _named(name: str) -> str:
+    if SHARES.get(name) == 1.0:
+        return "the health scorecard alone (LightGBM where no renewal is due)"
     share = f" ({name.split()[1]} of the log-odds of renewals due)" if name in SHARES else ""
     return NAMES[kind(name)] + share
 

@@ -16,6 +16,10 @@ from training.evaluate import LEVEL, Array, Ranked, draw_figures, log_losses, me
 
 CURVE_DRAWS = 200
 """Of the bands of curves, and of profit: what they draw is dear, and nobody reads a third digit."""
+PROFIT_DRAWS = 50
+"""At least so many draws of profit, and more up to `CURVE_DRAWS`..."""
+PROFIT_ROWS = 4_000_000
+"""...while all draws together have no more renewals: each is ranked anew."""
 CAPACITY = 50
 """Accounts that a team can call after one look."""
 FEWEST = 10
@@ -262,9 +266,10 @@ def profit(due: pd.DataFrame) -> pd.DataFrame:
     accounts, names = pd.factorize(due["account_id"])
     rows_of = pd.Series(np.arange(len(due))).groupby(accounts).agg(list)
     rng = np.random.default_rng(0)
+    draws = min(CURVE_DRAWS, max(PROFIT_DRAWS, PROFIT_ROWS // len(due)))
     drawn = [
         np.concatenate(rows_of[rng.integers(len(names), size=len(names))].tolist())
-        for _ in range(CURVE_DRAWS)
+        for _ in range(draws)
     ]
     told = []
     for rule, scores in _rules(due).items():

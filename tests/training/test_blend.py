@@ -72,6 +72,20 @@ def test_a_share_of_each_where_a_renewal_is_due(
     assert 0 < due.sum() < len(due)
 
 
+def test_at_the_whole_share_the_scorecard_speaks_alone_and_explains_itself(
+    trees: ChurnModel, score: HealthScore, company: pd.DataFrame
+) -> None:
+    alone = trees.beside(score, company, WINDOW, SHARES["blend 1/1"])
+    due = company[company["due"]]
+    np.testing.assert_allclose(alone.scores(due), logit(score.risk(due)), atol=1e-9)
+    rows = company.sample(80, random_state=0)
+    points, base = alone.points(rows)
+    np.testing.assert_allclose(base + points.sum(axis=1), alone.predict_proba(rows), atol=1e-9)
+    # of no healthy direction, so that only the trees read it
+    assert np.abs(trees.points(due)[0]["noise"]).max() > 0.001
+    np.testing.assert_allclose(alone.points(due)[0]["noise"], 0, atol=1e-9)
+
+
 def test_intervals_come_from_refits_of_both(
     model: ChurnModel, trees: ChurnModel, score: HealthScore, company: pd.DataFrame
 ) -> None:

@@ -167,6 +167,43 @@ def test_trees_stand_alone_only_where_they_are_surely_better(ahead: float, serve
     assert (blocks["probability"] == block[serves]["probability"]).all()
 
 
+def _told(losses: dict[str, float]) -> dict[str, pd.DataFrame]:
+    """One block known before, one later; each model says so much of each row."""
+    rows = pd.DataFrame({
+        "account_id": ["A", "B"],
+        "fold": [0, 1],
+        "as_of": pd.to_datetime(["2023-01-01", "2024-01-01"]),
+        "churned": True,
+        "weight": 1.0,
+    })  # fmt: skip
+    return {name: rows.assign(probability=np.exp(-loss)) for name, loss in losses.items()}
+
+
+@pytest.mark.parametrize(
+    ("losses", "serves"),
+    [
+        ({"logistic": 0.4, "trees": 0.5, "blend 1/2": 0.3}, "blend 1/2"),
+        ({"logistic": 0.4, "trees": 0.5, "blend 1/2": 0.6, "blend 1/1": 0.2}, "blend 1/1"),
+        ({"logistic": 0.2, "trees": 0.5, "blend 1/2": 0.3}, "logistic"),
+        ({"logistic": 0.4, "trees": 0.5}, "logistic"),
+    ],
+)
+def test_the_lowest_log_loss_of_all_candidates_serves(
+    losses: dict[str, float], serves: str
+) -> None:
+    """A blend counts also where the logistic model beats the trees."""
+    later: Any = type("Cut", (), {"test_from": pd.Timestamp("2024-01-01")})()
+    name, blocks = ladder.choose(_told(losses), [later, later], 100)
+    assert name == serves
+    assert blocks["probability"].tolist() == pytest.approx([np.exp(-losses[serves])])
+
+
+def test_the_scorecard_alone_is_named_as_such() -> None:
+    told = ladder.verdict(_told({"trees": 0.5, "blend 3/4": 0.3, "blend 1/1": 0.2}), "blend 1/1", 0)
+    said = "the health scorecard alone (LightGBM where no renewal is due) serves: log-loss 0.2000"
+    assert said in told["verdict"]
+
+
 def test_few_churns_are_learned_from_and_it_is_said(trained: Trained) -> None:
     told = trained.summary["ladder"]
     assert told["chosen"] == min(told["log_loss"], key=told["log_loss"].get)
