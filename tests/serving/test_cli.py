@@ -271,7 +271,12 @@ def test_the_report_opens_alone_and_tells_the_figures_of_the_run(served, champio
     assert re.findall(r"url\((?!#)|@import|<script|<link|<iframe", page) == []
     cells = re.sub(r"<[^>]+>", " ", page)
     cells = " ".join(cells.split()).replace("\u2013", "-")
-    for name, label in (("auc", "AUC"), ("log_loss", "Log-loss"), ("brier", "Brier score")):
+    for name, label in (
+        ("auc", "AUC"),
+        ("log_loss", "Log-loss"),
+        ("brier", "Brier score"),
+        ("brier_base", "Brier score of the base rate"),
+    ):
         figures = f"{told[name]:.3f} {told[f'{name}_low']:.3f}-{told[f'{name}_high']:.3f}"
         assert f"{label} {figures}" in cells
     run = store.find(champion.version)
@@ -283,7 +288,7 @@ def test_the_report_opens_alone_and_tells_the_figures_of_the_run(served, champio
     called = pd.read_csv(store.artifact(run, "report/called.csv")).set_index("rule")
     model = called.loc["the model"]
     assert (
-        f"Of the {model.called:.0f} accounts we would have called, {model.left:.0f} left" in cells
+        f"Of the {model.called:.0f} accounts we would have called, {model.left:.1f} left" in cells
     )
     groups = pd.read_csv(store.artifact(run, "report/groups.csv"))
     assert len(groups) > 8
