@@ -10,8 +10,9 @@ Intervals are 95 %, from drawing whole accounts with replacement: the rows of on
 one relationship. Every figure is therefore written once for a matrix of weights, shape (n, draws).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -138,49 +139,71 @@ def log_losses(probability: Array, churned: Array) -> Array:
     return np.asarray(-xlogy(churned, p) - xlogy(1 - churned, 1 - p), dtype=np.float64)
 
 
-def figures(backtest: pd.DataFrame, weights: Array) -> dict[str, Array]:
-    """Every figure of the summary, each of shape (draws,).
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """Rows with draws of their weights, which are of shape (n, k); the rest is of shape (n,)."""
+
+    probability: Array
+    churned: Array
+    base: Array
+    weight: Array
+    weights: Array
+
+    @cached_property
+    def ranked(self) -> Ranked:
+        return Ranked.of(self.probability, self.churned, self.weights)
+
+    def log_loss(self, said: Array) -> Array:
+        return mean(log_losses(said, self.churned), self.weights)
+
+    def brier(self, said: Array) -> Array:
+        return mean((said - self.churned) ** 2, self.weights)
+
+    def calibration_error(self) -> Array:
+        return calibration_error(self.probability, self.churned, self.weight, self.weights)
+
+
+_OF_ROWS: Mapping[str, Callable[[_Judged], Array]] = {
+    "auc": lambda rows: rows.ranked.auc(),
+    "pr_auc": lambda rows: rows.ranked.pr_auc(),
+    "log_loss{due}": lambda rows: rows.log_loss(rows.probability),
+    "log_loss{due}_base": lambda rows: rows.log_loss(rows.base),
+    "brier{due}": lambda rows: rows.brier(rows.probability),
+    "brier{due}_base": lambda rows: rows.brier(rows.base),
+    "lift_top_tenth": lambda rows: rows.ranked.lift_top_tenth(),
+    "calibration_error": lambda rows: rows.calibration_error(),
+}
+"""Figures of any rows; among the due they are called so at the end, or where `{due}` stands."""
+
+
+def figures(
+    backtest: pd.DataFrame, weights: Array, names: Collection[str] | None = None
+) -> dict[str, Array]:
+    """Figures of the summary, each of shape (draws,).
 
     Parameters
     ----------
     backtest : DataFrame, shape (n, ...)
     weights : ndarray, shape (n, draws)
+    names : collection of str, optional
+        Those wanted; by default every one.
     """
-    p, y, base, base_due, weight, contract = (
-        backtest[name].to_numpy(np.float64)
-        for name in (
-            "probability",
-            "churned",
-            "base_rate",
-            "base_rate_due",
-            "weight",
-            "contract_score",
-        )
-    )
     due = backtest["due"].to_numpy(bool)
-    everybody = Ranked.of(p, y, weights)
-    among_due = Ranked.of(p[due], y[due], weights[due])
-    by_contract = Ranked.of(contract[due], y[due], weights[due]).auc()
-    return {
-        "auc": everybody.auc(),
-        "auc_due": among_due.auc(),
-        "auc_due_contract": by_contract,
-        "auc_due_gain": among_due.auc() - by_contract,
-        "pr_auc": everybody.pr_auc(),
-        "pr_auc_due": among_due.pr_auc(),
-        "log_loss": mean(log_losses(p, y), weights),
-        "log_loss_base": mean(log_losses(base, y), weights),
-        "log_loss_due": mean(log_losses(p[due], y[due]), weights[due]),
-        "log_loss_due_base": mean(log_losses(base_due[due], y[due]), weights[due]),
-        "brier": mean((p - y) ** 2, weights),
-        "brier_base": mean((base - y) ** 2, weights),
-        "brier_due": mean((p[due] - y[due]) ** 2, weights[due]),
-        "brier_due_base": mean((base_due[due] - y[due]) ** 2, weights[due]),
-        "lift_top_tenth": everybody.lift_top_tenth(),
-        "lift_top_tenth_due": among_due.lift_top_tenth(),
-        "calibration_error": calibration_error(p, y, weight, weights),
-        "calibration_error_due": calibration_error(p[due], y[due], weight[due], weights[due]),
-    }
+    told: dict[str, Array] = {}
+    of_whom = (("", slice(None), "base_rate"), ("_due", due, "base_rate_due"))
+    for word, mask, base in of_whom:
+        columns = ("probability", "churned", base, "weight")
+        p, y, rate, weight = (backtest[name].to_numpy(np.float64)[mask] for name in columns)
+        rows = _Judged(p, y, rate, weight, weights[mask])
+        for name, figure in _OF_ROWS.items():
+            called = name.format(due=word) if "{" in name else name + word
+            if names is None or called in names:
+                told[called] = figure(rows)
+    if names is None:
+        contract, y = (backtest[c].to_numpy(np.float64)[due] for c in ("contract_score", "churned"))
+        told["auc_due_contract"] = Ranked.of(contract, y, weights[due]).auc()
+        told["auc_due_gain"] = told["auc_due"] - told["auc_due_contract"]
+    return told
 
 
 def draw_figures(
@@ -409,8 +432,7 @@ def _folds(backtest: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]
         return {
             f"{name} {number}": value
             for number, rows in parts.items()
-            for name, value in figures(rows, weights[of == number]).items()
-            if name in OF_FOLDS
+            for name, value in figures(rows, weights[of == number], OF_FOLDS).items()
         }
 
     told = with_intervals(backtest, by_fold, draws, seed)
