@@ -77,10 +77,16 @@ def _first(table: ir.Table, name: str, need: str) -> ir.Value:
     column = need.partition(".")[2]
     # what is told of a row later, such as its solution, may be empty of all rows for good reason
     if not column or TABLES[name].since(column):
-        return table.known_at.min()
+        return _counts_from(table, name).min()
     if column not in table.columns:
         return ibis.null("timestamp")
-    return table.known_at.min(where=table[column].notnull())
+    return _counts_from(table, name).min(where=table[column].notnull())
+
+
+def _counts_from(table: ir.Table, name: str) -> ir.Value:
+    """The moment by which a row was known and had happened: one dated ahead tells nothing yet."""
+    times = [table[c].cast("timestamp") for c in TABLES[name].times if c in table.columns]
+    return ibis.greatest(table.known_at, ibis.coalesce(*times, table.known_at))
 
 
 def _day(moment: datetime | None) -> date:

@@ -350,6 +350,6 @@ def dated_ahead(noise, day, rng):
         early = pd.to_timedelta(rng.integers(1, 60 * 86400, len(t)), unit="s")
         t["known_at"] = day - early
         if name in _NAMES:
-            t[_NAMES[name]] = "ahead-" + t[_NAMES[name]]
+            t[_NAMES[name]] = "ahead-" + t[_NAMES[name]].astype("str")
         moved[name] = t
     return moved

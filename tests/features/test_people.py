@@ -74,3 +74,37 @@ def test_of_an_account_without_a_known_user_nothing_is_counted():
     ahead = user("a", created_at=ago(0), known_at=ago(5))
     assert counts_of(others, ahead) == [None, None]
     assert counts_of(others, user("a", created_at=ago(1))) == [1.0, 0.0]
+
+
+def test_users_who_are_all_yet_to_come_tell_of_no_admins():
+    tables = {
+        "accounts": frame("accounts", [{"account_id": "a"}]),
+        "contracts": frame(
+            "contracts",
+            [
+                {
+                    "contract_id": "a",
+                    "account_id": "a",
+                    "start_date": ago(400),
+                    "end_date": ago(-100),
+                    "arr": 1.0,
+                }
+            ],
+        ),
+        "usage": frame(
+            "usage",
+            [
+                {"account_id": "a", "user_id": "u", "feature": "x", "occurred_at": ago(days)}
+                for days in (100, 1)
+            ],
+        ),
+    }
+
+    def admins(created):
+        row = {"user_id": "v", "account_id": "a", "role": "admin", "created_at": created}
+        users = frame("users", [row | {"known_at": ago(50)}])
+        found = build.feature_table(source(tables | {"users": users}), Settings(), [AS_OF.date()])
+        return found["active_admins_28d"].item()
+
+    assert pd.isna(admins(ago(0)))
+    assert admins(ago(60)) == 0
