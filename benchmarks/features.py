@@ -168,8 +168,7 @@ def _by_sql(as_ofs: list[date], joined: str) -> "pd.DataFrame":
     return connection.sql(f"""
         select account_id, as_of, {", ".join(f"coalesce({c}, 0) as {c}" for c in COUNTS)},
             as_of - last_at::date as last_used,
-            case when actions_28d_before > 0
-                then log2((coalesce(actions_28d, 0) + 1) / (actions_28d_before + 1)) end as trend
+            log2((coalesce(actions_28d, 0) + 1) / (coalesce(actions_28d_before, 0) + 1)) as trend
         from of_90d
         left join of_28d using (account_id, as_of)
         left join of_7d using (account_id, as_of)
@@ -217,9 +216,8 @@ def _loop(events: "pd.DataFrame", as_ofs: list[date]) -> "pd.DataFrame":
         parts.append(before["quantity"].sum().rename("actions_28d_before"))
         t = pd.concat(parts, axis=1).fillna(0)
         last_day = longest.groupby("account_id", observed=True)["day"].max()
-        change = np.log2((t["actions_28d"] + 1) / (t["actions_28d_before"] + 1))
         t["last_used"] = (as_of - last_day).dt.days
-        t["trend"] = change.where(t["actions_28d_before"] > 0)
+        t["trend"] = np.log2((t["actions_28d"] + 1) / (t["actions_28d_before"] + 1))
         tables.append(t.assign(as_of=as_of).reset_index())
     return pd.concat(tables)
 

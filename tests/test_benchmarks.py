@@ -41,8 +41,9 @@ def test_all_contenders_find_the_same(features, events, expected, name):
 def test_the_events_put_every_case_to_the_test(features, expected):
     assert len(expected) == features.ACCOUNTS * len(features.MONTHLY)
     assert (expected.actions_7d == 0).any()
-    assert expected.trend.isna().any()
-    assert expected.trend.notna().any()
+    assert (expected.actions_28d_before == 0).any()
+    assert (expected.actions_28d_before > 0).any()
+    assert expected.trend.notna().all()
     assert set(features.COUNTS) <= set(expected)
 
 
