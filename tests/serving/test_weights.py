@@ -9,7 +9,7 @@ import pytest
 from markupsafe import escape
 from typer.testing import CliRunner
 
-from serving import explain, weights, weights_export
+from serving import explain, health_page, weights, weights_export
 from serving.cli import app
 from serving.health_forms import HealthScore
 
@@ -261,7 +261,7 @@ def test_too_few_churns_for_a_model_still_get_a_health_score(tmp_path, monkeypat
     assert told["learned"] == "nothing"
     dimensions = [each["weight"] for each in told["dimensions"].values()]
     assert dimensions == pytest.approx([100 / len(dimensions)] * len(dimensions))
-    done = run("--source", "company", "--html", "health.html")
+    health_page.write(told, tmp_path / "health.html")
     page = (tmp_path / "health.html").read_text()
     assert str(escape(weights.how_far(told))) in page
     assert "version" not in page
