@@ -5,7 +5,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
-from histories import frame
+from histories import EVENT_TIME, frame
 
 AS_OFS = [date(2025, 3, 1), date(2025, 6, 1), date(2025, 6, 8), date(2025, 12, 1)]
 FIRST, DAYS = pd.Timestamp("2024-06-01"), 700
@@ -314,16 +314,7 @@ def _yet_to_come(name, row, moment, day):
 
 
 HAPPENED = {
-    "users": "created_at",
-    "usage": "occurred_at",
-    "surveys": "sent_at",
-    "csm_sentiment": "logged_at",
-    "tickets": "opened_at",
-    "touchpoints": "occurred_at",
-    "invoices": "issued_at",
-    "advocacy": "occurred_at",
-    "objectives": "created_at",
-    "incidents": "started_at",
+    name: time for name, time in EVENT_TIME.items() if name not in ("accounts", "contracts")
 }
 """The time at which a row of each table happened."""
 _NAMES = {
