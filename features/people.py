@@ -43,7 +43,9 @@ def quantities(tables: Tables, observations: ir.Table) -> ir.Table:
 
 def _where_covered(t: ir.Table, users: ir.Table, observations: ir.Table) -> ir.Table:
     """Set counts of 90 days to null at as_ofs by which the table does not go back so far."""
-    times = users.select("known_at", occurred_at=_created(users))
+    # a user without a day of creation does not tell how far back the table goes
+    dated = users.created_at if "created_at" in users.columns else users.known_at
+    times = users.select("known_at", occurred_at=dated)
     # what is counted in usage beside the observations brings a first_day of its own
     since = covered(times, observations).rename(users_since="first_day")
     t = t.left_join(since, "as_of").drop("as_of_right")
@@ -53,14 +55,11 @@ def _where_covered(t: ir.Table, users: ir.Table, observations: ir.Table) -> ir.T
     return t.mutate(**told).drop("users_since")
 
 
-def _created(users: ir.Table) -> ir.Value:
-    return users.created_at if "created_at" in users.columns else users.known_at
-
-
 def _members(users: ir.Table, usage: ir.Table | None, observations: ir.Table) -> ir.Table:
     """Users with an account at each as_of, those among them never seen, and the new ones."""
     left = users.deactivated_at if "deactivated_at" in users.columns else ibis.null("timestamp")
-    members = users.mutate(created=_created(users), left=left).select(
+    created = first_of(users, "created_at", "known_at")
+    members = users.mutate(created=created, left=left).select(
         "account_id", "user_id", "known_at", "created", "left"
     )
     day = _.as_of.cast("timestamp")

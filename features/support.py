@@ -46,7 +46,8 @@ def quantities(tables: Tables, observations: ir.Table, usage: ir.Table | None) -
     -------
     Table
         The observations with ``tickets_90d``, ``tickets_before`` (in the 90 days before those),
-        ``tickets_180d``, ``open_tickets``, ``open_urgent_tickets`` and ``oldest_open_days``;
+        ``tickets_180d``, ``tickets_solved_180d``, ``open_tickets``, ``open_urgent_tickets`` and
+        ``oldest_open_days``;
         ``urgent_share_180d`` and ``admin_share_180d`` of tickets asked, ``first_response_hours``
         of those answered, and ``first_contact_share``, ``resolution_hours``, ``reopened_share`` and
         ``satisfaction`` of those solved in the 180 days before; ``users_90d``; ``incidents_90d``
@@ -59,6 +60,7 @@ def quantities(tables: Tables, observations: ir.Table, usage: ir.Table | None) -
             "tickets_90d": 90,
             "tickets_before": 180,
             "tickets_180d": 180,
+            "tickets_solved_180d": 180,
             "open_tickets": 90,
             "open_urgent_tickets": 90,
         }
@@ -91,6 +93,7 @@ def _tickets(tables: Tables, observations: ir.Table) -> ir.Table:
         tickets_90d=t.count(where=t.asked_days <= 90),
         tickets_before=t.count(where=asked & (t.asked_days > 90)),
         tickets_180d=t.count(where=asked),
+        tickets_solved_180d=t.count(where=solved),
         open_tickets=t.count(where=still_open),
         open_urgent_tickets=t.count(where=still_open & (t.priority == "urgent")),
         oldest_open_days=t.asked_days.max(where=still_open),
@@ -255,6 +258,20 @@ METRICS = (
         value=lambda t: t.oldest_open_days,
     ),
     Metric(
+        name="tickets_solved_180d",
+        dimension=DIMENSION,
+        label="Tickets solved",
+        label_de="Gelöste Tickets",
+        unit="tickets",
+        healthy=None,
+        actionable=False,
+        formula="tickets solved in the 180 days before as_of",
+        sentence="{value} {ticket was|tickets were} solved in the last 180 days",
+        sentence_de="In den letzten 180 Tagen {wurde|wurden} {value} {Ticket|Tickets} gelöst",
+        needs=("tickets.resolved_at",),
+        value=lambda t: t.tickets_solved_180d,
+    ),
+    Metric(
         name="first_contact_resolution_share_180d",
         dimension=DIMENSION,
         label="Solved at first contact",
@@ -269,7 +286,7 @@ METRICS = (
             "einen Kontakt"
         ),
         needs=("tickets.contacts", "tickets.resolved_at"),
-        not_for=(("tickets_180d", 0),),
+        not_for=(("tickets_solved_180d", 0),),
         value=lambda t: t.first_contact_share,
     ),
     Metric(
@@ -304,7 +321,7 @@ METRICS = (
             "Eine Lösung dauerte in den letzten 180 Tagen im Schnitt {value} {Stunde|Stunden}"
         ),
         needs=("tickets.resolved_at",),
-        not_for=(("tickets_180d", 0),),
+        not_for=(("tickets_solved_180d", 0),),
         value=lambda t: t.resolution_hours,
     ),
     Metric(
@@ -322,7 +339,7 @@ METRICS = (
             "geöffnet worden"
         ),
         needs=("tickets.reopened", "tickets.resolved_at"),
-        not_for=(("tickets_180d", 0),),
+        not_for=(("tickets_solved_180d", 0),),
         value=lambda t: t.reopened_share,
     ),
     Metric(
@@ -339,7 +356,7 @@ METRICS = (
             "In den letzten 180 Tagen gelöste Tickets wurden im Schnitt mit {value} bewertet"
         ),
         needs=("tickets.satisfaction", "tickets.resolved_at"),
-        not_for=(("tickets_180d", 0),),
+        not_for=(("tickets_solved_180d", 0),),
         value=lambda t: t.satisfaction,
     ),
     Metric(

@@ -207,10 +207,11 @@ def simplicity(document: Told) -> str:
             "or none was asked for."
         )
     lost = document["auc_lost"]
+    said = f"simplicity costs {lost:.3f}" if lost > 0 else f"the simpler is ahead by {-lost:.3f}"
     text = (
         f"Out of time, among renewals due, the scorecard alone gives AUC {simple['auc']:.3f} "
         f"(calibration error {simple['calibration_error']:.3f}), LightGBM alone {trees['auc']:.3f} "
-        f"({trees['calibration_error']:.3f}): simplicity costs {lost:+.3f} (95 % interval "
+        f"({trees['calibration_error']:.3f}): {said} (95 % interval of LightGBM's lead "
         f"{document['auc_lost_low']:+.3f} to {document['auc_lost_high']:+.3f})."
     )
     if lost > 0.01:
@@ -231,17 +232,23 @@ def bands_said(document: Told) -> list[str]:
     if bands["at_risk_rate"] is not None and bands["base_rate"]:
         lines.append(
             f"At risk, {explain.percent(bands['at_risk_rate'])} left "
-            f"({bands['at_risk_leavers']} of {bands['at_risk_renewals']} renewals), "
-            f"{bands['at_risk_rate'] / bands['base_rate']:.1f} times the "
-            f"{explain.percent(bands['base_rate'])} of all {bands['renewals']:,}."
+            f"({bands['at_risk_leavers']} of {bands['at_risk_renewals']} renewals; "
+            f"{_from_to(bands, 'at_risk')}), {bands['at_risk_rate'] / bands['base_rate']:.1f} "
+            f"times the {explain.percent(bands['base_rate'])} of all {bands['renewals']:,}."
         )
     if bands["leavers_below"] is not None:
         lines.append(
-            f"{explain.percent(bands['leavers_below'])} of {bands['leavers']} leavers were below "
-            f"healthy {bands['days_before']:.0f} days before; "
+            f"{explain.percent(bands['leavers_below'])} of {bands['leavers']} leavers "
+            f"({_from_to(bands, 'leavers_below')}) were below healthy {bands['days_before']:.0f} "
+            "days before; "
             f"{explain.percent(bands['healthy_share'])} of all looks were healthy."
         )
     return lines + [f"Not reached: {each}" for each in bands["unmet"]]
+
+
+def _from_to(told: Told, name: str) -> str:
+    low, high = (explain.percent(told[f"{name}_{end}"]) for end in ("low", "high"))
+    return f"95 % {low} to {high}"
 
 
 def audit(document: Told) -> list[dict[str, Any]]:

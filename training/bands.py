@@ -22,6 +22,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from training import questions
+
 Band = Literal["healthy", "watch", "at risk"]
 BANDS: tuple[Band, ...] = ("at risk", "watch", "healthy")
 """From bad to good; a band's place is its code."""
@@ -70,9 +72,11 @@ class Bands:
         Median of the days from that look to the renewal.
     base_rate, at_risk_rate : float, optional
         Churn rate of all of them, and of those at risk.
+    at_risk_low, at_risk_high : float, optional
+        95 % interval of `at_risk_rate`.
     at_risk_renewals, at_risk_leavers : int
-    leavers_below : float, optional
-        Share of the leavers that were below healthy.
+    leavers_below, leavers_below_low, leavers_below_high : float, optional
+        Share of the leavers that were below healthy, and its 95 % interval.
     healthy_share : float, optional
         Share of healthy accounts over all looks.
     unmet : tuple of str
@@ -85,9 +89,13 @@ class Bands:
     days_before: float | None
     base_rate: float | None
     at_risk_rate: float | None
+    at_risk_low: float | None
+    at_risk_high: float | None
     at_risk_renewals: int
     at_risk_leavers: int
     leavers_below: float | None
+    leavers_below_low: float | None
+    leavers_below_high: float | None
     healthy_share: float | None
     unmet: tuple[str, ...]
 
@@ -106,16 +114,22 @@ class Bands:
         at_renewal = renewals(measured)
         risky = at_renewal[at_renewal["band"] == "at risk"]
         left = at_renewal[at_renewal["churned"]]
+        at_risk = _share(risky["churned"])
+        below = _share(left["band"] != "healthy")
         told = cls(
             cuts=cuts,
             renewals=len(at_renewal),
             leavers=len(left),
             days_before=_mean(at_renewal["days_before"].median()),
             base_rate=_mean(at_renewal["churned"].mean()),
-            at_risk_rate=_mean(risky["churned"].mean()),
+            at_risk_rate=at_risk[0],
+            at_risk_low=at_risk[1],
+            at_risk_high=at_risk[2],
             at_risk_renewals=len(risky),
             at_risk_leavers=int(risky["churned"].sum()),
-            leavers_below=_mean((left["band"] != "healthy").mean()),
+            leavers_below=below[0],
+            leavers_below_low=below[1],
+            leavers_below_high=below[2],
             healthy_share=_mean((measured["band"] == "healthy").mean()),
             unmet=(),
         )
@@ -306,6 +320,13 @@ def _unmet(told: Bands) -> Sequence[str]:
             "cut was learned."
         )
     return unmet
+
+
+def _share(which: pd.Series) -> tuple[float | None, float | None, float | None]:
+    """Share of rows that are True, with its interval; None of no rows."""
+    if which.empty:
+        return None, None, None
+    return (float(which.mean()), *questions.exact(int(which.sum()), len(which)))
 
 
 def _mean(value: float) -> float | None:

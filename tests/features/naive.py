@@ -156,20 +156,23 @@ def frequency_breadth_depth(own, known, contract, day):
         if isinstance(row["user_id"], str) and row["feature"] != "login"
     }
     last = max((row["occurred_at"].normalize() for row in within(180)), default=NOTHING)
+
+    def created(row):
+        return row["known_at"] if pd.isna(row["created_at"]) else row["created_at"]
+
     members = [
         row
         for row in own["users"]
-        if row["created_at"] < day
-        and (pd.isna(row["deactivated_at"]) or row["deactivated_at"] >= day)
+        if created(row) < day and (pd.isna(row["deactivated_at"]) or row["deactivated_at"] >= day)
     ]
-    settled = [r for r in members if (day - r["created_at"].normalize()).days >= 28]
-    fresh = [r for r in members if (day - r["created_at"].normalize()).days <= 90]
+    settled = [r for r in members if (day - created(r).normalize()).days >= 28]
+    fresh = [r for r in members if (day - created(r).normalize()).days <= 90]
     ever = users(usage)
     unseen = [row for row in settled if row["user_id"] not in ever]
     admins = {row["user_id"] for row in own["users"] if row["role"] == "admin"}
     old = within(180, 90)
-    joined = [row for row in own["users"] if row["created_at"] < day]
-    days_joined = [row["created_at"].normalize() for row in all_users]
+    joined = [row for row in own["users"] if created(row) < day]
+    days_joined = [r["created_at"].normalize() for r in all_users if not pd.isna(r["created_at"])]
     users_told = told(90, days_joined)
     deactivated = [
         row

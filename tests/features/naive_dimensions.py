@@ -164,6 +164,7 @@ def tickets(own, known, since, day):
     return {
         "tickets_per_active_user_90d": ratio(number, active),
         "tickets_180d": count(asked, known["tickets"], "opened_at", day, 180),
+        "tickets_solved_180d": count(solved, known["tickets"], "opened_at", day, 180),
         "urgent_share_180d": mean(p == "urgent" for p in told(asked, "priority")),
         "tickets_trend_90d": quarterly_doublings(
             number, count(earlier, known["tickets"], "opened_at", day, 180), since, day

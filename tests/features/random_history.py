@@ -113,7 +113,7 @@ def users(draw):
         "user_id": PEOPLE,
         "account_id": [person[0] for person in PEOPLE],
         "role": draw.maybe(draw.among(["admin", "user"], n), 0.1),
-        "created_at": joined,
+        "created_at": draw.maybe(list(joined), 0.1),
         "deactivated_at": draw.after(joined, 400, never=0.6),
         "known_at": draw.late(joined),
     }

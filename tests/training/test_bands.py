@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from training import bands
 from training.bands import BANDS, Bands, Cuts
@@ -91,6 +92,24 @@ def test_learned_bands_mean_what_they_should(table):
     left = at_renewal[at_renewal["churned"]]
     assert risky["churned"].mean() >= 2.7 * at_renewal["churned"].mean()
     assert (left["band"] != "healthy").mean() >= 0.62
+
+
+def test_rates_have_exact_intervals(table):
+    told = Bands.learn(table)
+    for left, of, low, high in (
+        (told.at_risk_leavers, told.at_risk_renewals, told.at_risk_low, told.at_risk_high),
+        (
+            round(told.leavers_below * told.leavers),
+            told.leavers,
+            told.leavers_below_low,
+            told.leavers_below_high,
+        ),
+    ):
+        peer = binomtest(left, of).proportion_ci(0.95, method="exact")
+        assert (low, high) == pytest.approx(tuple(peer))
+    nobody = Bands.learn(looks(accounts=60).assign(churned=False))
+    assert nobody.leavers_below is None
+    assert nobody.leavers_below_high is None
 
 
 def test_what_cannot_be_reached_is_said():
