@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features import contract
 from features.metric import DIMENSIONS
 from features.simulate.accounts import END, Bools, Ints, stream
 from features.simulate.life import PLANTED, Risk
@@ -105,16 +106,9 @@ def _reasons(world: World, risk: Risk, churned: Bools) -> Any:
 
 
 _HAPPENED = {
-    "users": "created_at",
-    "usage": "occurred_at",
-    "surveys": "sent_at",
-    "csm_sentiment": "logged_at",
-    "tickets": "opened_at",
-    "touchpoints": "occurred_at",
-    "invoices": "issued_at",
-    "advocacy": "occurred_at",
-    "objectives": "created_at",
-    "incidents": "started_at",
+    name: table.times[0]
+    for name, table in contract.TABLES.items()
+    if name not in ("accounts", "contracts")
 }
 _COMES_LATER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "users": {"deactivated_at": ()},

@@ -9,20 +9,7 @@ import pyarrow as pa
 from features import contract
 from features.source import Source
 
-EVENT_TIME = {
-    "accounts": "created_at",
-    "users": "created_at",
-    "contracts": "start_date",
-    "usage": "occurred_at",
-    "surveys": "sent_at",
-    "csm_sentiment": "logged_at",
-    "tickets": "opened_at",
-    "touchpoints": "occurred_at",
-    "invoices": "issued_at",
-    "advocacy": "occurred_at",
-    "objectives": "created_at",
-    "incidents": "started_at",
-}
+EVENT_TIME = {name: table.times[0] for name, table in contract.TABLES.items()}
 
 
 def frame(name: str, rows: list[dict]) -> pd.DataFrame:

@@ -21,16 +21,7 @@ from features.simulate.life import NAMES, PLANTED, live
 TODAY = date(2026, 11, 1)
 LAST_DAY = pd.Timestamp("2026-06-30")
 EVENTS = {
-    "users": "created_at",
-    "usage": "occurred_at",
-    "surveys": "sent_at",
-    "csm_sentiment": "logged_at",
-    "tickets": "opened_at",
-    "touchpoints": "occurred_at",
-    "invoices": "issued_at",
-    "advocacy": "occurred_at",
-    "objectives": "created_at",
-    "incidents": "started_at",
+    name: table.times[0] for name, table in TABLES.items() if name not in ("accounts", "contracts")
 }
 LATER = {
     "users": {"deactivated_at": []},
