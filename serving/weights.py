@@ -17,6 +17,7 @@ WORDS = (
     "bands_said",
     "decided",
     "decisions_said",
+    "evidence",
     "goal_said",
     "groups_said",
     "heaviest",
@@ -130,6 +131,13 @@ def goal_of(each: Told, segment: str = "all") -> Told:
 def decided(goal: Told) -> bool:
     """Whether people set a goal in place of the learned one."""
     return bool(goal["goal"] != goal["learned_goal"])
+
+
+def evidence(goal: Told) -> str:
+    """Say whether a segment's accounts bear a goal out, and whose counts stand beside it."""
+    if decided(goal):
+        return "set by people; counts are of the learned goal"
+    return "enough" if goal["enough"] else "not enough"
 
 
 def goal_said(each: Told, goal: Told) -> str:
@@ -413,7 +421,7 @@ def _row(metric: str, each: Told, full: float) -> Sequence[str]:
         goal_said(each, goal),
         f"{goal['churned_below']}/{goal['accounts_below']}",
         f"{goal['churned_above']}/{goal['accounts_above']}",
-        "" if goal["enough"] else "not enough evidence",
+        evidence(goal),
     )
 
 

@@ -406,3 +406,4 @@ def test_a_goal_that_people_set_for_a_segment_is_told_everywhere(own_store, docu
     page = (tmp_path / "health.html").read_text()
     learned = explain.quantity(own["learned_goal"], "days")
     assert f"at least 23 days<small>set by people; learned: {learned}</small>" in page
+    assert "<td>set by people; counts are of the learned goal</td>" in page
