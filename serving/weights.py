@@ -387,7 +387,16 @@ def print_table(document: Told, most: int = 12) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = ("", "weight", "", "90 % interval", "goal", "below: left/accounts", "above", "")
+    columns = (
+        "",
+        "weight",
+        "",
+        "90 % interval",
+        "goal",
+        "below: left/accounts",
+        "above",
+        "evidence",
+    )
     for place, title in enumerate(columns):
         # names are typed after `tenure weights fix`, so none is cut short
         side: Literal["left", "right"] = "right" if place in (1, 3, 5, 6) else "left"
