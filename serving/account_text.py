@@ -10,7 +10,7 @@ from serving.explain import Record, direction, signed_points
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "head": "{name} ({id}), as of {as_of}, model version {version}",
-        "risk": "Risk of leaving {ahead}: {risk} (between {low} and {high})",
+        "risk": "Risk of leaving {ahead}: {risk} ({low} to {high} by models from other draws)",
         "health": "Health: {health}",
         "renewal": "Renewal: {renewal}",
         "curve": "Risk of leaving within {days} days: {risks}",
@@ -29,7 +29,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
     },
     "de": {
         "head": "{name} ({id}), Stand {as_of}, Modellversion {version}",
-        "risk": "Kündigungsrisiko {ahead}: {risk} (zwischen {low} und {high})",
+        "risk": "Kündigungsrisiko {ahead}: {risk} ({low} bis {high} laut anderen Ziehungen)",
         "health": "Gesundheit: {health}",
         "renewal": "Verlängerung: {renewal}",
         "curve": "Kündigungsrisiko innerhalb von {days} Tagen: {risks}",
