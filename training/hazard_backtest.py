@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from features.metric import Metric
 from training.calibration import Calibration
 from training.churn_model import choose_trees
-from training.evaluate import Ranked, draw_figures, interval, log_losses
+from training.evaluate import Ranking, draw_figures, interval, log_losses
 from training.hazard import (
     AHEAD,
     HORIZONS,
@@ -234,13 +234,14 @@ def _at(days: int, backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
         return {**told, **dict.fromkeys(FIGURES)}
     said, base = (rows[f"{name}_{days}d"].to_numpy(np.float64) for name in ("churn", "base"))
     losses, base_losses = log_losses(said, y), log_losses(base, y)
+    ranking = Ranking.of(said, y)
 
     def figures(_: pd.DataFrame, weights: Floats) -> dict[str, Floats]:
         total = weights.sum(axis=0)
         return {
             "said": said @ weights / total,
             "left": y @ weights / total,
-            "auc": Ranked.of(said, y, weights).auc(),
+            "auc": ranking.under(weights).auc(),
             "log_loss": losses @ weights / total,
             "log_loss_base": base_losses @ weights / total,
         }
