@@ -136,10 +136,19 @@ def auc(probability: ArrayLike, churned: ArrayLike, weight: ArrayLike | None = N
     >>> auc([0.1, 0.2, 0.2, 0.9], [False, False, True, True])
     0.875
     """
-    p = np.asarray(probability, dtype=np.float64)
-    w = np.ones(len(p)) if weight is None else np.asarray(weight, dtype=np.float64)
-    y = np.asarray(churned, dtype=np.float64)
-    return float(Ranked.of(p, y, w[:, None]).auc()[0])
+    p, y = np.asarray(probability, dtype=np.float64), np.asarray(churned, dtype=np.float64)
+    if weight is None:
+        return _plain_auc(p[y > 0], p[y == 0])
+    return float(Ranked.of(p, y, np.asarray(weight, dtype=np.float64)[:, None]).auc()[0])
+
+
+def _plain_auc(left: Array, stayed: Array) -> float:
+    """AUC of rows that weigh the same: only those that stayed, the many, need to be in order."""
+    if not len(left) or not len(stayed):
+        return np.nan
+    ordered, sought = np.sort(stayed), np.sort(left)
+    below = sum(np.searchsorted(ordered, sought, side).sum() for side in ("left", "right"))
+    return float(below / (2 * len(left) * len(stayed)))
 
 
 def calibration_error(probability: Array, churned: Array, weight: Array, weights: Array) -> Array:
