@@ -88,13 +88,16 @@ def told_before(
         before, block = fold.parts(table)
         known_until = fold.test_from - grace
         if number == 0:
-            ends = (known_until, folds[1].test_from - grace)
-            known = [
-                learnable(part, metrics, periods, days_followed(part, until), seed)
-                for part, until in zip((before, block), ends, strict=True)
-            ]
-            trees = choose_trees(known[0], known[1], {**metrics, **AHEAD}, most, seed)[1]
-        model = Hazard.fit(before, metrics, periods, trees, seed, known_until)
+            followed = days_followed(before, known_until)
+            later = days_followed(block, folds[1].test_from - grace)
+            known, known_later = (
+                learnable(part, metrics, periods, days, seed)
+                for part, days in ((before, followed), (block, later))
+            )
+            settled, trees = choose_trees(known, known_later, {**metrics, **AHEAD}, most, seed)
+            model = Hazard.around(settled, before, periods, followed)
+        else:
+            model = Hazard.fit(before, metrics, periods, trees, seed, known_until)
         scores = model.scores(block)
         if number:
             known_rows = pd.concat(past)
