@@ -126,8 +126,8 @@ def island(column: pd.Series, churned: pd.Series, metric: Metric) -> Leak | None
     cells, place = np.unique(values[known], return_inverse=True)
     if len(cells) < 3:
         return None
-    left = np.bincount(place, churned.to_numpy(np.float64)[known])
-    size = np.bincount(place, np.ones(len(place)))
+    each = churned.to_numpy(np.float64)[known], np.ones(len(place))
+    left, size = (np.bincount(place, rows).astype(np.float64) for rows in each)
     smaller, greater = _beside(left, size).T
     rate, n = (left / size)[1:-1], size[1:-1]
     lower, higher = np.minimum(smaller, greater), np.maximum(smaller, greater)
