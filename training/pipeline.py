@@ -125,6 +125,7 @@ def train(
     known = health_backtest.learned_before(table, folds, metrics, embargo_days, **today)
     window = backtest.due_window(settings.observations)
     runs = backtest.runs(table, folds, metrics, settings, found.shape if found else {}, track)
+    runs = {name: backtest.with_rules(run, folds, embargo_days) for name, run in runs.items()}
     runs |= backtest.blended(runs["trees"], table, folds, known, window, today)
     told = {
         name: backtest.calibrated_in_time(run.rows, folds, embargo_days)
