@@ -20,7 +20,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.special import ndtri, xlogy
-from threadpoolctl import threadpool_limits
+
+from training.threads import one_blas_thread
 
 Array = NDArray[np.float64]
 Figures = Callable[[pd.DataFrame, Array], dict[str, Array]]
@@ -300,6 +301,7 @@ def _called(word: str, names: Collection[str] | None) -> dict[str, Callable[[_Ju
     return {name: figure for name, figure in called.items() if names is None or name in names}
 
 
+@one_blas_thread
 def draw_figures(
     rows: pd.DataFrame,
     compute: Figures,
@@ -329,14 +331,12 @@ def draw_figures(
     rng = np.random.default_rng(seed)
     at_once = max(1, CELLS // max(len(rows), 1))
     parts = []
-    # sums of many rows are bound by memory: a second thread of BLAS waits, and counts as work
-    with threadpool_limits(1, user_api="blas"):
-        for start in range(0, draws, at_once):
-            drawn = [
-                np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
-                for _ in range(min(at_once, draws - start))
-            ]
-            parts.append(compute(rows, weight * np.stack(drawn, axis=1)[accounts]))
+    for start in range(0, draws, at_once):
+        drawn = [
+            np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+            for _ in range(min(at_once, draws - start))
+        ]
+        parts.append(compute(rows, weight * np.stack(drawn, axis=1)[accounts]))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

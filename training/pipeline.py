@@ -36,6 +36,7 @@ from training.health_score import HealthScore
 from training.outlook import Outlook
 from training.progress import Track, quiet
 from training.split import Fold, rolling_origin, within
+from training.threads import one_blas_thread
 
 FEWEST_CHURNED = 30
 """Churned accounts among those due, below which nothing is learned."""
@@ -86,6 +87,7 @@ class Trained:
     outlook: Outlook | None = None
 
 
+@one_blas_thread
 def train(
     table: pd.DataFrame,
     settings: Settings,
@@ -192,6 +194,7 @@ def train(
     return Trained(model, health, judged, summary, importance, example, trials, ahead)
 
 
+@one_blas_thread
 def health_alone(
     table: pd.DataFrame, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[Health, dict[str, Any]]:
