@@ -1,7 +1,7 @@
 """The backtest: each block of time as a model told it that knew only what came before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -108,10 +108,11 @@ def blended(
     if not any(score and score.learned != "nothing" for score in scores):
         return {}
     alone, parts = trees.rows["score"].to_numpy(np.float64), []
-    for fold, model, score in zip(folds, trees.models, scores, strict=True):
+    for number, (fold, model, score) in enumerate(zip(folds, trees.models, scores, strict=True)):
         before, block = fold.parts(table)
-        scorecard = model.beside(score, before, window, share=1.0) if score else model
-        parts.append(scorecard.scores(block))
+        said = alone[(trees.rows["fold"] == number).to_numpy()]
+        blend = model.beside(score, before, window, share=1.0).blend if score else None
+        parts.append(blend.scores(said, model.encode(block)) if blend else said)
     both = {name: mixed(alone, np.concatenate(parts), share) for name, share in SHARES.items()}
     held = {**today, "grouping": next(each.grouping for each in reversed(scores) if each)}
     return {
@@ -185,11 +186,7 @@ def _rate(rows: pd.DataFrame) -> float:
 def calibrated_in_time(
     out_of_time: pd.DataFrame, folds: list[Fold], embargo_days: int
 ) -> pd.DataFrame:
-    """Give each block the calibration that could be learned before it began; the first has none.
-
-    So with the company's own score, where there is one, and, among the due, with the contract alone
-    and with usage alone: a rule that only ranks could not be compared by its losses.
-    """
+    """Give each block the calibration that could be learned before it began; the first has none."""
     # one column beside those that are there, of which large backtests need no copies
     probability = np.empty(len(out_of_time))
     for number, fold in enumerate(folds):
@@ -198,7 +195,16 @@ def calibrated_in_time(
         block = (out_of_time["fold"] == number).to_numpy()
         scores = out_of_time.loc[block, "score"].to_numpy(np.float64)
         probability[block] = calibration.probability(scores)
-    told = out_of_time.assign(
-        probability=probability, **baseline.without_model(out_of_time, folds, embargo_days)
-    )
-    return baseline.calibrated_in_time(told, folds, embargo_days) if BASELINE in told else told
+    return out_of_time.assign(probability=probability)
+
+
+def with_rules(run: Run, folds: list[Fold], embargo_days: int) -> Run:
+    """Put beside what was said what rules that people have say, each calibrated in time.
+
+    The company's own score, where there is one, and, among the due, the contract alone and usage
+    alone: a rule that only ranks could not be compared by its losses.
+    """
+    rows = run.rows.assign(**baseline.without_model(run.rows, folds, embargo_days))
+    if BASELINE in rows:
+        rows = baseline.calibrated_in_time(rows, folds, embargo_days)
+    return replace(run, rows=rows)

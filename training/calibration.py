@@ -44,9 +44,11 @@ class Calibration:
 
         def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             z = line[0] * s + line[1]
-            gap = w * (expit(z) - y)
+            # probability and loss from one exponential: large backtests ask for both many times
+            small = np.exp(-np.abs(z))
+            gap = w * (np.where(z < 0, small, 1.0) / (1.0 + small) - y)
             shift = line - (1.0, 0.0)
-            value = w @ (np.logaddexp(0, z) - y * z) + pull / 2 * shift @ shift
+            value = w @ (np.maximum(z, 0.0) + np.log1p(small) - y * z) + pull / 2 * shift @ shift
             return float(value), np.array([gap @ s, gap.sum()]) + pull * shift
 
         best = minimize(

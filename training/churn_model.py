@@ -47,7 +47,7 @@ FEW = 16
 """Rows up to which all refits are asked in one call."""
 
 MANY = 10_000
-"""Rows from which reading the refits' trees costs less than it saves."""
+"""Rows from which reading the trees costs less than asking by ranks saves."""
 
 FEWEST_TREES = 20
 
@@ -181,7 +181,7 @@ class ChurnModel:
     def scores(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Log-odds before calibration, shape (n,)."""
         X = self.encode(table)
-        return self._beside(_predict(self.booster, X), X)
+        return self._beside(self._alone(X), X)
 
     def predict_proba(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Calibrated probability of churn, shape (n,)."""
@@ -266,7 +266,7 @@ class ChurnModel:
             nothing = np.full(len(X), np.nan)
             return nothing, nothing
         if scores is None:
-            scores = self._beside(_predict(self.booster, X), X)
+            scores = self._beside(self._alone(X), X)
         point = self.calibration.probability(scores)
         bagged = self.calibration.probability(self._bag_scores(X))
         ordered = np.sort(bagged, axis=1)
@@ -285,6 +285,12 @@ class ChurnModel:
         else:
             scores, (shap, base) = _predict(self.booster, X), _shap(self.booster, X)
         return self._beside(scores, X), self.blend.shap(shap, base, X) if self.blend else shap, base
+
+    def _alone(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds of the booster itself, shape (n,): the same to the bit in either way."""
+        if len(X) >= MANY and self._ranked:
+            return self._ranked.scores(X)[:, 0]
+        return _predict(self.booster, X)
 
     def _beside(self, scores: NDArray[np.float64], X: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.blend.scores(scores, X) if self.blend else scores
@@ -309,16 +315,17 @@ class ChurnModel:
         return self.blend.bag_scores(scores, X) if self.blend else scores
 
     @cached_property
+    def _ranked(self) -> Ranked | None:
+        return _ranked([self.booster])
+
+    @cached_property
     def _joined_bags(self) -> lgb.Booster | None:
         trees = [bag for bag in self.bags if isinstance(bag, lgb.Booster)]
         return side_by_side(trees) if trees else None
 
     @cached_property
     def _ranked_bags(self) -> Ranked | None:
-        try:
-            return Ranked.of([bag for bag in self.bags if isinstance(bag, lgb.Booster)])
-        except UnreadError:
-            return None
+        return _ranked(self.bags)
 
     def encode(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Turn a feature table into the matrix that the trees read, shape (n, p).
@@ -451,6 +458,15 @@ def _quantile(ordered: NDArray[np.float64], share: float) -> NDArray[np.float64]
     part = place - below
     told = low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
     return np.asarray(told)
+
+
+def _ranked(boosters: Sequence[Booster]) -> Ranked | None:
+    """Boosters to be asked by ranks, where there are any that can be."""
+    trees = [booster for booster in boosters if isinstance(booster, lgb.Booster)]
+    try:
+        return Ranked.of(trees) if trees else None
+    except UnreadError:
+        return None
 
 
 def _forest(booster: Booster) -> Forest | None:

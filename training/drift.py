@@ -19,7 +19,7 @@ from features.metric import CONTEXT, Metric
 from training.churn_model import ChurnModel
 from training.encoding import Feature
 from training.evaluate import Array, Ranked, auc, draw_figures, interval
-from training.split import Fold, by_account
+from training.split import Fold, by_account, of_some_accounts
 
 ROWS, TREES = 4000, 30
 """Rows of each kind, and trees, that bound what it costs."""
@@ -33,6 +33,8 @@ TELLING = 0.6
 """AUC from which on a metric is named."""
 CALENDAR = 0.05
 """Share of a metric's variance that may lie between days; beyond it tells the calendar."""
+STEADY_ROWS = 100_000
+"""Rows that tell this share, of accounts drawn at random where there are more."""
 DRAWS = 200
 
 
@@ -63,7 +65,8 @@ def find(
         for name, metric in metrics.items()
         if metric.dimension != CONTEXT and name in table
     }
-    learned_from, _ = fold.parts(table)
+    known = of_some_accounts(table["account_id"], fold.train_mask, STEADY_ROWS, seed)
+    learned_from = table[["as_of", *told]][known]
     told = {name: metric for name, metric in told.items() if _steady(learned_from, metric)}
     rng = np.random.default_rng(seed)
     parts = []

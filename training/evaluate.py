@@ -18,9 +18,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 from scipy.special import ndtri, xlogy
 
+from training.threads import one_blas_thread
+
 Array = NDArray[np.float64]
+Figures = Callable[[pd.DataFrame, Array], dict[str, Array]]
+"""From rows and weights of shape (n, k) to named figures of shape (k,)."""
 
 DRAWS = 500
 LEVEL = 0.95
@@ -50,6 +55,39 @@ FEWEST_DRAWS = 100
 """...so many: the more rows, the narrower the interval, and the less its ends need to be exact."""
 
 
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Rows in falling order of probability, ranked once for however many draws.
+
+    Parameters
+    ----------
+    churned, all : csr_array, shape (g, n)
+        Which of n rows are the churned ones, and which are all, in each of the groups of `Ranked`.
+    """
+
+    churned: csr_array
+    all: csr_array
+
+    @classmethod
+    def of(cls, probability: Array, churned: Array) -> "Ranking":
+        """Rank n rows; `churned` is 1 or 0."""
+        order = np.argsort(-probability, kind="stable")
+        left = churned[order]
+        starts = np.flatnonzero(np.diff(probability[order], prepend=np.inf))
+        some_left = np.add.reduceat(left, starts) > 0
+        # a run of groups in which nobody left is one: no figure tells them apart
+        ends = np.append(starts[some_left | np.append(True, some_left)[:-1]], len(order))
+        shape = (len(ends) - 1, len(order))
+        there = csr_array((np.ones(len(order)), order, ends), shape)
+        gone = csr_array((left, order, ends), shape, copy=True)
+        gone.eliminate_zeros()
+        return cls(gone, there)
+
+    def under(self, weights: Array) -> "Ranked":
+        """The weights, shape (n, draws), by group."""
+        return Ranked(self.churned @ weights, self.all @ weights)
+
+
 @dataclass(frozen=True)
 class Ranked:
     """Weights of rows in falling order of probability, ties together.
@@ -57,7 +95,8 @@ class Ranked:
     Parameters
     ----------
     churned, all : ndarray, shape (g, draws)
-        Weight of the churned rows and of all rows in each of g groups of equal probability.
+        Weight of the churned rows and of all rows in each of g groups: of equal probability, or
+        between two such groups that hold churned rows.
     """
 
     churned: Array
@@ -65,14 +104,8 @@ class Ranked:
 
     @classmethod
     def of(cls, probability: Array, churned: Array, weights: Array) -> "Ranked":
-        """Rank n rows once for all draws; `weights` has shape (n, draws)."""
-        order = np.argsort(-probability, kind="stable")
-        starts = np.flatnonzero(np.diff(probability[order], prepend=np.inf))
-        ranked = weights[order]
-        return cls(
-            np.add.reduceat(ranked * churned[order, None], starts, axis=0),
-            np.add.reduceat(ranked, starts, axis=0),
-        )
+        """Rank n rows for draws that come at once; `weights` has shape (n, draws)."""
+        return Ranking.of(probability, churned).under(weights)
 
     def auc(self) -> Array:
         """Chance that a churned row ranks above one that stayed; ties count half."""
@@ -104,10 +137,19 @@ def auc(probability: ArrayLike, churned: ArrayLike, weight: ArrayLike | None = N
     >>> auc([0.1, 0.2, 0.2, 0.9], [False, False, True, True])
     0.875
     """
-    p = np.asarray(probability, dtype=np.float64)
-    w = np.ones(len(p)) if weight is None else np.asarray(weight, dtype=np.float64)
-    y = np.asarray(churned, dtype=np.float64)
-    return float(Ranked.of(p, y, w[:, None]).auc()[0])
+    p, y = np.asarray(probability, dtype=np.float64), np.asarray(churned, dtype=np.float64)
+    if weight is None:
+        return _plain_auc(p[y > 0], p[y == 0])
+    return float(Ranked.of(p, y, np.asarray(weight, dtype=np.float64)[:, None]).auc()[0])
+
+
+def _plain_auc(left: Array, stayed: Array) -> float:
+    """AUC of rows that weigh the same: only those that stayed, the many, need to be in order."""
+    if not len(left) or not len(stayed):
+        return np.nan
+    ordered, sought = np.sort(stayed), np.sort(left)
+    below = sum(np.searchsorted(ordered, sought, side).sum() for side in ("left", "right"))
+    return float(below / (2 * len(left) * len(stayed)))
 
 
 def calibration_error(probability: Array, churned: Array, weight: Array, weights: Array) -> Array:
@@ -116,13 +158,22 @@ def calibration_error(probability: Array, churned: Array, weight: Array, weights
     The bins are cut by probability so that each holds a tenth of `weight`, shape (n,), and stay
     the same in all draws; what they hold there, `weights` of shape (n, draws), weighs their gaps.
     """
+    return _mean_gap(_gaps(probability, churned, weight), weights)
+
+
+def _gaps(probability: Array, churned: Array, weight: Array) -> csr_array:
+    """What each of n rows adds to the gap of its bin, shape (bins, n)."""
     order = np.argsort(probability, kind="stable")
     ordered = weight[order]
     middle = np.cumsum(ordered) - ordered / 2
     bins = np.minimum((BINS * middle / ordered.sum()).astype(int), BINS - 1)
     starts = np.flatnonzero(np.diff(bins, prepend=-1))
-    gap = ((probability - churned)[:, None] * weights)[order]
-    return _ratio(np.abs(np.add.reduceat(gap, starts, axis=0)).sum(axis=0), weights.sum(axis=0))
+    gap = (probability - churned)[order]
+    return csr_array((gap, order, np.append(starts, len(order))), (len(starts), len(order)))
+
+
+def _mean_gap(gaps: csr_array, weights: Array) -> Array:
+    return _ratio(np.abs(gaps @ weights).sum(axis=0), weights.sum(axis=0))
 
 
 def paired(gained: Array, weight: Array, account: NDArray[np.intp]) -> tuple[float, float]:
@@ -140,38 +191,58 @@ def log_losses(probability: Array, churned: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class _Judged:
-    """Rows with draws of their weights, which are of shape (n, k); the rest is of shape (n,)."""
+class _Rows:
+    """What stays the same in all draws; each of shape (n,)."""
 
     probability: Array
     churned: Array
     base: Array
     weight: Array
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        return Ranking.of(self.probability, self.churned)
+
+    @cached_property
+    def gaps(self) -> csr_array:
+        return _gaps(self.probability, self.churned, self.weight)
+
+    @cached_property
+    def losses(self) -> Array:
+        return log_losses(self.probability, self.churned)
+
+    @cached_property
+    def base_losses(self) -> Array:
+        return log_losses(self.base, self.churned)
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """Rows with draws of their weights, which are of shape (n, k)."""
+
+    rows: _Rows
     weights: Array
 
     @cached_property
     def ranked(self) -> Ranked:
-        return Ranked.of(self.probability, self.churned, self.weights)
+        return self.rows.ranking.under(self.weights)
 
-    def log_loss(self, said: Array) -> Array:
-        return mean(log_losses(said, self.churned), self.weights)
+    def mean(self, values: Array) -> Array:
+        return mean(values, self.weights)
 
     def brier(self, said: Array) -> Array:
-        return mean((said - self.churned) ** 2, self.weights)
-
-    def calibration_error(self) -> Array:
-        return calibration_error(self.probability, self.churned, self.weight, self.weights)
+        return self.mean((said - self.rows.churned) ** 2)
 
 
 _OF_ROWS: Mapping[str, Callable[[_Judged], Array]] = {
-    "auc": lambda rows: rows.ranked.auc(),
-    "pr_auc": lambda rows: rows.ranked.pr_auc(),
-    "log_loss{due}": lambda rows: rows.log_loss(rows.probability),
-    "log_loss{due}_base": lambda rows: rows.log_loss(rows.base),
-    "brier{due}": lambda rows: rows.brier(rows.probability),
-    "brier{due}_base": lambda rows: rows.brier(rows.base),
-    "lift_top_tenth": lambda rows: rows.ranked.lift_top_tenth(),
-    "calibration_error": lambda rows: rows.calibration_error(),
+    "auc": lambda judged: judged.ranked.auc(),
+    "pr_auc": lambda judged: judged.ranked.pr_auc(),
+    "log_loss{due}": lambda judged: judged.mean(judged.rows.losses),
+    "log_loss{due}_base": lambda judged: judged.mean(judged.rows.base_losses),
+    "brier{due}": lambda judged: judged.brier(judged.rows.probability),
+    "brier{due}_base": lambda judged: judged.brier(judged.rows.base),
+    "lift_top_tenth": lambda judged: judged.ranked.lift_top_tenth(),
+    "calibration_error": lambda judged: _mean_gap(judged.rows.gaps, judged.weights),
 }
 """Figures of any rows; among the due they are called so at the end, or where `{due}` stands."""
 
@@ -188,27 +259,52 @@ def figures(
     names : collection of str, optional
         Those wanted; by default every one.
     """
+    return figures_of(backtest, names)(backtest, weights)
+
+
+def figures_of(backtest: pd.DataFrame, names: Collection[str] | None = None) -> Figures:
+    """Prepare `figures` of some rows, to be asked for draw after draw of their weights."""
     due = backtest["due"].to_numpy(bool)
-    told: dict[str, Array] = {}
-    of_whom = (("", slice(None), "base_rate"), ("_due", due, "base_rate_due"))
-    for word, mask, base in of_whom:
-        columns = ("probability", "churned", base, "weight")
-        p, y, rate, weight = (backtest[name].to_numpy(np.float64)[mask] for name in columns)
-        rows = _Judged(p, y, rate, weight, weights[mask])
-        for name, figure in _OF_ROWS.items():
-            called = name.format(due=word) if "{" in name else name + word
-            if names is None or called in names:
-                told[called] = figure(rows)
+    wanted: list[tuple[NDArray[np.bool_] | slice, _Rows, dict[str, Callable[[_Judged], Array]]]] = [
+        (mask, _rows(backtest, mask, base), _called(word, names))
+        for word, mask, base in (("", slice(None), "base_rate"), ("_due", due, "base_rate_due"))
+    ]
+    contract = None
     if names is None:
-        contract, y = (backtest[c].to_numpy(np.float64)[due] for c in ("contract_score", "churned"))
-        told["auc_due_contract"] = Ranked.of(contract, y, weights[due]).auc()
-        told["auc_due_gain"] = told["auc_due"] - told["auc_due_contract"]
+        score, y = (backtest[c].to_numpy(np.float64)[due] for c in ("contract_score", "churned"))
+        contract = Ranking.of(score, y)
+
+    def told(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
+        found: dict[str, Array] = {}
+        for mask, rows, asked in wanted:
+            judged = _Judged(rows, weights[mask])
+            found |= {name: figure(judged) for name, figure in asked.items()}
+        if contract is not None:
+            found["auc_due_contract"] = contract.under(weights[due]).auc()
+            found["auc_due_gain"] = found["auc_due"] - found["auc_due_contract"]
+        return found
+
     return told
 
 
+def _rows(backtest: pd.DataFrame, mask: NDArray[np.bool_] | slice, base: str) -> _Rows:
+    columns = ("probability", "churned", base, "weight")
+    return _Rows(*(backtest[name].to_numpy(np.float64)[mask] for name in columns))
+
+
+def _called(word: str, names: Collection[str] | None) -> dict[str, Callable[[_Judged], Array]]:
+    """The figures wanted of all rows or, with the word `_due`, of those, by the name they get."""
+    called = {
+        name.format(due=word) if "{" in name else name + word: figure
+        for name, figure in _OF_ROWS.items()
+    }
+    return {name: figure for name, figure in called.items() if names is None or name in names}
+
+
+@one_blas_thread
 def draw_figures(
     rows: pd.DataFrame,
-    compute: Callable[[pd.DataFrame, Array], dict[str, Array]],
+    compute: Figures,
     draws: int = DRAWS,
     seed: int = 0,
     where: NDArray[np.bool_] | None = None,
@@ -221,8 +317,7 @@ def draw_figures(
     Parameters
     ----------
     rows : DataFrame with `account_id` and `weight`, shape (n, ...)
-    compute : callable
-        From rows and weights of shape (n, k) to named figures of shape (k,).
+    compute : Figures
     draws : int
         The most draws: fewer of more rows than `MOST_DRAWN` allow.
     where : ndarray of bool, shape (n,), optional
@@ -247,7 +342,7 @@ def draw_figures(
 
 def with_intervals(
     rows: pd.DataFrame,
-    compute: Callable[[pd.DataFrame, Array], dict[str, Array]],
+    compute: Figures,
     draws: int = DRAWS,
     seed: int = 0,
     where: NDArray[np.bool_] | None = None,
@@ -272,9 +367,10 @@ def summary(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> dict[s
         beside it; `folds`, one small document per block of time; `skill` and `verdict`. A figure
         that cannot be had (no row was due) is None.
     """
-    whole = figures(backtest, backtest["weight"].to_numpy(np.float64)[:, None])
+    of_all = figures_of(backtest)
+    whole = of_all(backtest, backtest["weight"].to_numpy(np.float64)[:, None])
     point = {name: float(value[0]) for name, value in whole.items()}
-    drawn = draw_figures(backtest, figures, draws, seed)
+    drawn = draw_figures(backtest, of_all, draws, seed)
     ends = {
         f"{name}_{side}": end
         for name in point
@@ -300,9 +396,10 @@ def skill(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> dict[str
     -------
     dict with `skill` (bool), `verdict` (a sentence) and `auc_due_bound`
     """
-    whole = figures(backtest, backtest["weight"].to_numpy(np.float64)[:, None])
+    of_all = figures_of(backtest)
+    whole = of_all(backtest, backtest["weight"].to_numpy(np.float64)[:, None])
     point = {name: float(value[0]) for name, value in whole.items()}
-    return _skill(point, draw_figures(backtest, figures, draws, seed), backtest)
+    return _skill(point, draw_figures(backtest, of_all, draws, seed), backtest)
 
 
 def by_term(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> list[dict[str, Any]]:
@@ -318,19 +415,20 @@ def by_term(backtest: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> list[d
     for term, rows in due.groupby(terms, observed=True, sort=True):
         if min(rows["churned"].sum(), (~rows["churned"]).sum()) < FEWEST_TO_RANK:
             continue
-        point = float(_auc_alone(rows, rows["weight"].to_numpy(np.float64)[:, None])["auc"][0])
-        low, high = interval("auc", point, draw_figures(rows, _auc_alone, draws, seed)["auc"])
+        ranking = Ranking.of(
+            *(rows[name].to_numpy(np.float64) for name in ("probability", "churned"))
+        )
+
+        def auc(_: pd.DataFrame, weights: Array, ranking: Ranking = ranking) -> dict[str, Array]:
+            return {"auc": ranking.under(weights).auc()}
+
+        point, low, high = with_intervals(rows, auc, draws, seed)["auc"]
         about = counts(rows)
         kept = ("observations", "renewals", "churned")
         told.append(
             {"term": term, "auc": point, "low": low, "high": high, **{k: about[k] for k in kept}}
         )
     return told
-
-
-def _auc_alone(rows: pd.DataFrame, weights: Array) -> dict[str, Array]:
-    p, y = (rows[name].to_numpy(np.float64) for name in ("probability", "churned"))
-    return {"auc": Ranked.of(p, y, weights).auc()}
 
 
 def counts(rows: pd.DataFrame) -> dict[str, Any]:
@@ -427,12 +525,13 @@ def _folds(backtest: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]
     """Counts and figures of each block of time, all from the same draws of accounts."""
     of = backtest["fold"].to_numpy()
     parts = {int(number): backtest[of == number] for number in np.unique(of)}
+    asked = {number: figures_of(rows, OF_FOLDS) for number, rows in parts.items()}
 
     def by_fold(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
         return {
             f"{name} {number}": value
             for number, rows in parts.items()
-            for name, value in figures(rows, weights[of == number], OF_FOLDS).items()
+            for name, value in asked[number](rows, weights[of == number]).items()
         }
 
     told = with_intervals(backtest, by_fold, draws, seed)

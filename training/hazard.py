@@ -221,7 +221,15 @@ class Hazard:
         rows = learnable(table, metrics, periods, followed, seed)
         known = {**metrics, **AHEAD}
         model = ChurnModel.fit(rows, rows["churned"], rows["weight"], known, trees, seed)
-        return cls(periods, model, _between(table, periods, followed), int(np.nanmax(followed)))
+        return cls.around(model, table, periods, followed)
+
+    @classmethod
+    def around(
+        cls, model: ChurnModel, table: pd.DataFrame, periods: Periods, followed_days: Floats
+    ) -> Self:
+        """Put what no model needs beside one that has learned from these rows' person-periods."""
+        between = _between(table, periods, followed_days)
+        return cls(periods, model, between, int(np.nanmax(followed_days)))
 
     def calibrated(self, rows: pd.DataFrame) -> Self:
         """Calibrate on person-periods told out of time: `score`, `churned`, `weight`."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from features.metric import Metric
 from training.calibration import Calibration
 from training.churn_model import choose_trees
-from training.evaluate import Ranked, draw_figures, interval, log_losses
+from training.evaluate import Ranking, draw_figures, interval, log_losses
 from training.hazard import (
     AHEAD,
     HORIZONS,
@@ -88,13 +88,16 @@ def told_before(
         before, block = fold.parts(table)
         known_until = fold.test_from - grace
         if number == 0:
-            ends = (known_until, folds[1].test_from - grace)
-            known = [
-                learnable(part, metrics, periods, days_followed(part, until), seed)
-                for part, until in zip((before, block), ends, strict=True)
-            ]
-            trees = choose_trees(known[0], known[1], {**metrics, **AHEAD}, most, seed)[1]
-        model = Hazard.fit(before, metrics, periods, trees, seed, known_until)
+            followed = days_followed(before, known_until)
+            later = days_followed(block, folds[1].test_from - grace)
+            known, known_later = (
+                learnable(part, metrics, periods, days, seed)
+                for part, days in ((before, followed), (block, later))
+            )
+            settled, trees = choose_trees(known, known_later, {**metrics, **AHEAD}, most, seed)
+            model = Hazard.around(settled, before, periods, followed)
+        else:
+            model = Hazard.fit(before, metrics, periods, trees, seed, known_until)
         scores = model.scores(block)
         if number:
             known_rows = pd.concat(past)
@@ -234,13 +237,14 @@ def _at(days: int, backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
         return {**told, **dict.fromkeys(FIGURES)}
     said, base = (rows[f"{name}_{days}d"].to_numpy(np.float64) for name in ("churn", "base"))
     losses, base_losses = log_losses(said, y), log_losses(base, y)
+    ranking = Ranking.of(said, y)
 
     def figures(_: pd.DataFrame, weights: Floats) -> dict[str, Floats]:
         total = weights.sum(axis=0)
         return {
             "said": said @ weights / total,
             "left": y @ weights / total,
-            "auc": Ranked.of(said, y, weights).auc(),
+            "auc": ranking.under(weights).auc(),
             "log_loss": losses @ weights / total,
             "log_loss_base": base_losses @ weights / total,
         }

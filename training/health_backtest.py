@@ -160,26 +160,25 @@ def _beside(backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
     if rows["churned"].nunique() < 2:
         return {**nothing, "auc_lost": None, "auc_lost_low": None, "auc_lost_high": None}
     weight = rows["weight"].to_numpy(np.float64)
-    drawn = evaluate.draw_figures(rows, _lost, seed=seed)["auc_lost"]
+    churned = rows["churned"].to_numpy(np.float64)
+    simple, trees = (
+        evaluate.Ranking.of(rows[name].to_numpy(np.float64), churned)
+        for name in ("scorecard_probability", "trees_probability")
+    )
+
+    def lost(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
+        return {"auc_lost": trees.under(weights).auc() - simple.under(weights).auc()}
+
+    drawn = evaluate.draw_figures(rows, lost, seed=seed)["auc_lost"]
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     return {
         **nothing,
         "scorecard": _figures(rows, "scorecard_probability", weight),
         "trees": _figures(rows, "trees_probability", weight),
-        "auc_lost": float(_lost(rows, weight[:, None])["auc_lost"][0]),
+        "auc_lost": float(lost(rows, weight[:, None])["auc_lost"][0]),
         "auc_lost_low": float(low),
         "auc_lost_high": float(high),
     }
-
-
-def _lost(rows: pd.DataFrame, weights: Array) -> dict[str, Array]:
-    simple, trees = (
-        evaluate.Ranked.of(
-            rows[name].to_numpy(np.float64), rows["churned"].to_numpy(np.float64), weights
-        ).auc()
-        for name in ("scorecard_probability", "trees_probability")
-    )
-    return {"auc_lost": trees - simple}
 
 
 def _figures(rows: pd.DataFrame, name: str, weight: Array) -> dict[str, float]:

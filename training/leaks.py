@@ -121,30 +121,34 @@ def island(column: pd.Series, churned: pd.Series, metric: Metric) -> Leak | None
     """
     if metric.kind == "category":
         return None
-    cells = churned.groupby(column.astype(np.float64)).agg(["sum", "size"])
-    left, size = (cells[name].to_numpy(np.float64) for name in ("sum", "size"))
+    values = column.to_numpy(np.float64, na_value=np.nan)
+    known = ~np.isnan(values)
+    cells, place = np.unique(values[known], return_inverse=True)
     if len(cells) < 3:
         return None
-    beside = _beside(left, size)
+    each = churned.to_numpy(np.float64)[known], np.ones(len(place))
+    left, size = (np.bincount(place, rows).astype(np.float64) for rows in each)
+    smaller, greater = _beside(left, size).T
     rate, n = (left / size)[1:-1], size[1:-1]
-    above = rate - beside.max(axis=1)
-    gap = np.maximum(above, beside.min(axis=1) - rate)
-    side = np.where(above > 0, beside.max(axis=1), 1 - beside.min(axis=1))
+    lower, higher = np.minimum(smaller, greater), np.maximum(smaller, greater)
+    above = rate - higher
+    gap = np.maximum(above, lower - rate)
+    far = np.flatnonzero(gap > ISLAND)
+    side = np.where(above > 0, higher, 1 - lower)
     hits = np.where(above > 0, left[1:-1], n - left[1:-1])
-    chance = binom.sf(hits - 1, n, side)
-    sure = (gap > ISLAND) & (chance * len(cells) < ISLAND_CHANCE)
+    sure = np.zeros(len(gap), dtype=bool)
+    sure[far] = binom.sf(hits[far] - 1, n[far], side[far]) * len(cells) < ISLAND_CHANCE
     if not sure.any():
         return None
-    place = int(np.argmax(np.where(sure, gap, 0.0)))
-    smaller, greater = beside[place]
+    worst = int(np.argmax(np.where(sure, gap, 0.0)))
     return Leak(
         metric.name,
         "island",
-        float(gap[place]),
-        f"Of {n[place]:.0f} rows in which {metric.name} is {cells.index[place + 1]:g}, "
-        f"{rate[place]:.0%} churned, but {smaller:.0%} and {greater:.0%} of those with the next "
-        "smaller and greater values. A cause does not leap and come back: find out whether the "
-        "value is counted until the account leaves, or written when it does.",
+        float(gap[worst]),
+        f"Of {n[worst]:.0f} rows in which {metric.name} is {cells[worst + 1]:g}, "
+        f"{rate[worst]:.0%} churned, but {smaller[worst]:.0%} and {greater[worst]:.0%} of those "
+        "with the next smaller and greater values. A cause does not leap and come back: find out "
+        "whether the value is counted until the account leaves, or written when it does.",
     )
 
 
@@ -165,8 +169,10 @@ def _beside(left: Floats, size: Floats) -> Floats:
 def does_not_fade(renewals: Looks, metric: Metric) -> Leak | None:
     """Half a year ahead it tells leavers as well as at the renewal: honest signals fade."""
     figure, error = _told(renewals["early"], metric)
+    if figure - SURE / 2 * error <= EARLY_AUC:
+        return None
     at_last, _ = _told(renewals["near"], metric)
-    if figure - SURE / 2 * error <= EARLY_AUC or figure < at_last - FADING:
+    if figure < at_last - FADING:
         return None
     return Leak(
         metric.name,
@@ -181,9 +187,11 @@ def does_not_fade(renewals: Looks, metric: Metric) -> Leak | None:
 def jump(renewals: Looks, metric: Metric) -> Leak | None:
     """It tells little some 90 days before the renewal and nearly all in the last weeks."""
     figure, error = _told(renewals["last"], metric)
+    if figure <= JUMP_AUC:
+        return None
     before, error_before = _told(renewals["far"], metric)
     gain = figure - before
-    if figure <= JUMP_AUC or gain <= JUMP or gain <= SURE * np.hypot(error, error_before):
+    if gain <= JUMP or gain <= SURE * np.hypot(error, error_before):
         return None
     return Leak(
         metric.name,
@@ -203,11 +211,15 @@ def turns_good(renewals: Looks, metric: Metric) -> Leak | None:
     """
     if metric.healthy is None or metric.kind == "category":
         return None
-    (last, error), (far, far_error), (near, near_error) = (
-        _risky(renewals[lead], metric) for lead in ("last", "far", "near")
+    (last, error), (near, near_error) = (
+        _risky(renewals[lead], metric) for lead in ("last", "near")
     )
+    good = near + SURE / 2 * near_error < GOOD_AUC
+    if last >= WRONG_SIDE and not good:
+        return None
+    far, far_error = _risky(renewals["far"], metric)
     turned = far - last > max(JUMP, SURE * np.hypot(error, far_error)) and last < WRONG_SIDE
-    if not turned and near + SURE / 2 * near_error >= GOOD_AUC:
+    if not turned and not good:
         return None
     seen = (
         f"Some 90 days before the renewal leavers look worse in {metric.name} (AUC {far:.3f} in "

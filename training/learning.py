@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.metric import Metric
-from training.evaluate import Array, Ranked, draw_figures, interval
+from training.evaluate import Array, Ranking, draw_figures, interval
 from training.ladder import Recipe
 from training.split import Fold, by_account
 
@@ -77,11 +77,12 @@ def curve(
         for parts, masks in dealt.items()
     } | {1: [whole[due]]}
     churned = judged["churned"].to_numpy(np.float64)
+    rankings = {parts: [Ranking.of(s, churned) for s in each] for parts, each in scores.items()}
 
     def figures(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
         told = {
-            f"auc {parts}": np.mean([Ranked.of(s, churned, weights).auc() for s in each], axis=0)
-            for parts, each in scores.items()
+            f"auc {parts}": np.mean([ranking.under(weights).auc() for ranking in each], axis=0)
+            for parts, each in rankings.items()
         }
         return {**told, "gain": told["auc 1"] - told[f"auc {tried[1]}"]}
 

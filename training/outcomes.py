@@ -43,7 +43,8 @@ FEWEST = 50
 MOST_TREES = 60
 """A few trees: three outcomes, of which one is the rule."""
 
-MOST_ROWS = 100_000
+MOST_ROWS = 50_000
+"""Renewals that are learned from, of accounts drawn at random where there are more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,28 +81,38 @@ class Outcomes:
         seed: int = 0,
     ) -> Self:
         """Learn from renewals of a training table whose accounts stayed."""
-        kind = _kinds(table)
-        places = np.flatnonzero(of_some_accounts(table["account_id"], kind >= 0, MOST_ROWS, seed))
-        stayed, kind = table.iloc[places], kind[places]
+        stayed, kind = _stayed(table, seed)
+        plain = cls._so_far(stayed, kind, lead_days, horizon_days)
+        if len(stayed) < FEWEST or len(np.unique(kind)) < 2:
+            return plain
+        features = learn_features(stayed, metrics)
+        weight = stayed["weight"].to_numpy(np.float64)
+        booster = _grow(features, encode(features, stayed), kind, weight, seed)
+        return replace(plain, features=features, booster=booster)
+
+    @classmethod
+    def so_far(cls, table: pd.DataFrame, lead_days: int, horizon_days: int, seed: int = 0) -> Self:
+        """The same without a model: shares so far for everybody."""
+        return cls._so_far(*_stayed(table, seed), lead_days, horizon_days)
+
+    @classmethod
+    def _so_far(
+        cls, stayed: pd.DataFrame, kind: NDArray[np.int64], lead_days: int, horizon_days: int
+    ) -> Self:
         weight = stayed["weight"].to_numpy(np.float64)
         told = np.bincount(kind, weight, minlength=len(STAYED)) + 1.0
         before = np.bincount(kind, weight * stayed["arr"], minlength=len(STAYED))
         after = np.bincount(kind, weight * stayed["arr_after"], minlength=len(STAYED))
         kept = np.divide(after, before, out=np.ones(len(STAYED)), where=before > 0)
-        plain = cls(
+        return cls(
             lead_days,
             horizon_days,
             tuple((told / told.sum()).tolist()),
             tuple(kept.tolist()),
         )
-        if len(stayed) < FEWEST or len(np.unique(kind)) < 2:
-            return plain
-        features = learn_features(stayed, metrics)
-        booster = _grow(features, encode(features, stayed), kind, weight, seed)
-        return replace(plain, features=features, booster=booster)
 
     def plain(self) -> Self:
-        """The same without a model: shares so far for everybody."""
+        """The same without its model, as `so_far` gives it."""
         return replace(self, features=(), booster=None)
 
     def probabilities(self, table: pd.DataFrame, churn: Floats) -> pd.DataFrame:
@@ -126,9 +137,10 @@ class Outcomes:
     def retained(self, table: pd.DataFrame, churn: Floats) -> Floats:
         """Expected ARR at the end of the window, shape (n,); NaN where ARR is not known."""
         p = np.asarray(churn, dtype=np.float64)
-        kept = self._if_staying(table) @ np.array(self.kept)
         due = _due(table, self.lead_days, self.horizon_days)
-        return np.asarray(_column(table, "arr") * (1 - p) * np.where(due, kept, 1.0))
+        kept = np.ones(len(table))
+        kept[due] = self._if_staying(table[due]) @ np.array(self.kept)
+        return np.asarray(_column(table, "arr") * (1 - p) * kept)
 
     def save(self, folder: Path) -> None:
         """Write `outcomes.json` and, where there is a model, `outcomes.txt` into a folder."""
@@ -206,14 +218,13 @@ def told_before(
         model = Outcomes.fit(before, metrics, lead_days, horizon_days, seed)
         plain = model.plain()
         kind = _kinds(block)
-        came = kind >= 0
         parts.append(
             block[["account_id", "as_of"]].assign(
                 retained_arr=np.where(block["churned"], 0.0, block["arr_after"]),
                 by_model=model.retained(block, p),
                 by_shares=plain.retained(block, p),
-                loss_model=np.where(came, _losses(model, block, kind), np.nan),
-                loss_shares=np.where(came, _losses(plain, block, kind), np.nan),
+                loss_model=_losses(model, block, kind),
+                loss_shares=_losses(plain, block, kind),
             )
         )
     told = backtest.merge(pd.concat(parts), on=["account_id", "as_of"], validate="1:1")
@@ -278,6 +289,13 @@ def _ratio(told: pd.DataFrame, seed: int) -> dict[str, Any]:
     }
 
 
+def _stayed(table: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Renewals to learn from, and what came of each."""
+    kind = _kinds(table)
+    places = np.flatnonzero(of_some_accounts(table["account_id"], kind >= 0, MOST_ROWS, seed))
+    return table.iloc[places], kind[places]
+
+
 def _kinds(table: pd.DataFrame) -> NDArray[np.int64]:
     """Position in `STAYED` of what came of each row's renewal; -1 where that is not known."""
     before, after = _column(table, "arr"), _column(table, "arr_after")
@@ -291,9 +309,13 @@ def _kinds(table: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _losses(model: Outcomes, block: pd.DataFrame, kind: NDArray[np.int64]) -> Floats:
-    told = model.probabilities(block, np.zeros(len(block)))[list(STAYED)].to_numpy()
-    chosen = told[np.arange(len(block)), np.maximum(kind, 0)]
-    return np.asarray(-np.log(np.maximum(chosen, 1e-15)))
+    """Log-loss of what came of each row's renewal; NaN where that is not known."""
+    came = np.flatnonzero(kind >= 0)
+    rows = block.iloc[came]
+    told = model.probabilities(rows, np.zeros(len(rows)))[list(STAYED)].to_numpy()
+    losses = np.full(len(block), np.nan)
+    losses[came] = -np.log(np.maximum(told[np.arange(len(rows)), kind[came]], 1e-15))
+    return losses
 
 
 def _due(table: pd.DataFrame, lead_days: int, horizon_days: int) -> NDArray[np.bool_]:

@@ -118,9 +118,13 @@ def learn(
     backtest, kept = outcomes.told_before(
         table, backtest, folds, metrics, o.lead_days, o.horizon_days, seed
     )
-    told = Outcomes.fit(table, metrics, o.lead_days, o.horizon_days, seed)
+    stays = (
+        Outcomes.fit(table, metrics, o.lead_days, o.horizon_days, seed)
+        if kept["model"]
+        else Outcomes.so_far(table, o.lead_days, o.horizon_days, seed)
+    )
     return (
-        Outlook(curve, told if kept["model"] else told.plain()),
+        Outlook(curve, stays),
         backtest,
         {
             "time_to_churn": {**verdict, "horizons": horizons},

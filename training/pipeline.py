@@ -36,6 +36,7 @@ from training.health_score import HealthScore
 from training.outlook import Outlook
 from training.progress import Track, quiet
 from training.split import Fold, rolling_origin, within
+from training.threads import one_blas_thread
 
 FEWEST_CHURNED = 30
 """Churned accounts among those due, below which nothing is learned."""
@@ -86,6 +87,7 @@ class Trained:
     outlook: Outlook | None = None
 
 
+@one_blas_thread
 def train(
     table: pd.DataFrame,
     settings: Settings,
@@ -125,6 +127,7 @@ def train(
     known = health_backtest.learned_before(table, folds, metrics, embargo_days, **today)
     window = backtest.due_window(settings.observations)
     runs = backtest.runs(table, folds, metrics, settings, found.shape if found else {}, track)
+    runs = {name: backtest.with_rules(run, folds, embargo_days) for name, run in runs.items()}
     runs |= backtest.blended(runs["trees"], table, folds, known, window, today)
     told = {
         name: backtest.calibrated_in_time(run.rows, folds, embargo_days)
@@ -191,6 +194,7 @@ def train(
     return Trained(model, health, judged, summary, importance, example, trials, ahead)
 
 
+@one_blas_thread
 def health_alone(
     table: pd.DataFrame, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[Health, dict[str, Any]]:

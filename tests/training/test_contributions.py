@@ -140,7 +140,7 @@ def test_a_model_explains_itself_with_and_without_tables(
     np.testing.assert_allclose(tabled.points, plain.points, rtol=0, atol=1e-12)
 
 
-def test_intervals_do_not_depend_on_how_many_rows_are_asked_for(
+def test_scores_and_intervals_do_not_depend_on_how_many_rows_are_asked_for(
     small: lgb.Booster, deep: lgb.Booster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import pandas as pd
@@ -148,8 +148,10 @@ def test_intervals_do_not_depend_on_how_many_rows_are_asked_for(
     features = tuple(Feature(f"x{n}", "number") for n in range(FEATURES))
     model = ChurnModel(features, frozenset(), small, bags=(small, deep, grow(40)))
     table = pd.DataFrame(matrix(100), columns=[each.name for each in features])
-    some = np.array(model.interval(table))
+    some, scores = np.array(model.interval(table)), model.scores(table)
     for name, bound in (("FEW", 1000), ("MANY", 1)):
         with monkeypatch.context() as patch:
             patch.setattr(churn_model, name, bound)
             assert (np.array(model.interval(table)) == some).all()
+            again = ChurnModel(features, frozenset(), small)
+            assert (again.scores(table) == scores).all()
