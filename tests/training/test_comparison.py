@@ -1,7 +1,7 @@
 """Learned against present: every count is what a loop over last year's renewals finds."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -52,9 +52,10 @@ def learned() -> HealthScore:
     )
 
 
+CUTS = Cuts(40.0, HEALTHY_FROM, 5.0)
 HEALTH = Health(
     learned(),
-    Bands(Cuts(40.0, HEALTHY_FROM, 5.0), 0, 0, None, None, None, 0, 0, None, None, ()),
+    Bands(**dict.fromkeys(each.name for each in fields(Bands)) | {"cuts": CUTS, "unmet": ()}),
 )
 
 
