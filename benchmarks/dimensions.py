@@ -27,6 +27,7 @@ from features import (
     observations,
     outcomes,
     peers,
+    people,
     sentiment,
     sessions,
     support,
@@ -38,7 +39,8 @@ from features.source import connect
 
 PARTS: tuple[tuple[str, ModuleType, tuple[str, ...]], ...] = (
     ("frequency", windows, ("totals", "weeks", "user_days", "covered")),
-    ("breadth", usage, ("_users", "_members", "_leavers", "_admins")),
+    ("breadth", usage, ("_users", "_admins")),
+    ("breadth", people, ("quantities",)),
     ("breadth", windows, ("largest_of", "champions")),
     ("depth", windows, ("distinct",)),
     ("depth", sessions, ("quantities",)),

@@ -1,10 +1,12 @@
-"""Contenders of a benchmark can be compared only where they find the same."""
+"""Contenders of a benchmark find the same, and parts that are timed are there."""
 
 import importlib.util
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from benchmarks import dimensions
 
 FILE = Path(__file__).parents[1] / "benchmarks" / "features.py"
 KEYS = ["account_id", "as_of"]
@@ -51,3 +53,8 @@ def in_order(table):
     table = table.astype({"account_id": "object", "as_of": "datetime64[ns]"})
     numbers = dict.fromkeys(table.columns.difference(KEYS), "float64")
     return table.astype(numbers).sort_values(KEYS, ignore_index=True)
+
+
+def test_the_parts_of_the_dimensions_are_there():
+    for _, module, names in dimensions.PARTS:
+        assert all(callable(getattr(module, name)) for name in names)
