@@ -25,8 +25,8 @@ from benchmarks.recovery import FIRST_SEED, judge, planted
 from benchmarks.recovery_methods import joint_ramp
 from features import catalog
 from training import hazard, hazard_backtest, health_fit, outcomes
-from training.evaluate import log_losses
 from training.hazard import Periods
+from training.measures import log_losses
 from training.pipeline import embargo
 from training.split import Fold, rolling_origin
 

@@ -35,8 +35,8 @@ from features import build, catalog, settings, simulate, source
 from features.simulate import Company
 from training import backtest, flat, pipeline
 from training.churn_model import ChurnModel
-from training.evaluate import Ranked, auc, calibration_error
 from training.health_score import HealthScore
+from training.measures import RankedRows, auc, calibration_error
 from training.split import rolling_origin
 
 ROOT = Path(__file__).parents[1]
@@ -166,10 +166,10 @@ def both_kinds(table: pd.DataFrame) -> ChurnModel:
     return trees.beside(score, table, window, share=0.5)
 
 
-def ranked(rows: pd.DataFrame, name: str) -> Ranked:
+def ranked(rows: pd.DataFrame, name: str) -> RankedRows:
     """Rows in the order of a column, with what came of them."""
     y, weights = rows["churned"].to_numpy(float), rows["weight"].to_numpy(float)[:, None]
-    return Ranked.of(rows[name].to_numpy(float), y, weights)
+    return RankedRows.of(rows[name].to_numpy(float), y, weights)
 
 
 def calibration(asked: argparse.Namespace) -> Iterator[Figure]:

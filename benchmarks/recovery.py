@@ -27,8 +27,8 @@ from features.build import training_table
 from features.metric import CONTEXT
 from features.settings import Settings
 from training.churn_model import ChurnModel
-from training.evaluate import auc
 from training.health_score import HealthScore
+from training.measures import auc
 from training.pipeline import embargo
 
 FIRST_SEED = 201

@@ -14,8 +14,8 @@ from features.metric import Metric
 from training import ramp, ramp_fit, spreads
 from training.cells import Cells
 from training.churn_model import ChurnModel
-from training.evaluate import auc
 from training.health_score import HealthScore
+from training.measures import auc
 from training.ramp import GREEN, RED, Problem
 from training.scorecard import BACKGROUND
 

@@ -15,7 +15,8 @@ from scipy.special import logit
 
 from features.baseline import NAME
 from training.calibration import Calibration
-from training.evaluate import Array, Ranked, draw_figures, interval, log_losses
+from training.evaluate import draw_figures, interval
+from training.measures import Array, RankedRows, log_losses
 from training.split import Fold, known_before
 
 FIGURES = {
@@ -186,7 +187,7 @@ def _figures(rows: pd.DataFrame, weights: Array) -> dict[str, Array]:
             ("model", "probability", "probability"),
             ("baseline", NAME, f"baseline_probability{calibrated}"),
         ):
-            ranked = Ranked.of(part[score].to_numpy(np.float64), y, w)
+            ranked = RankedRows.of(part[score].to_numpy(np.float64), y, w)
             p = part[probability].to_numpy(np.float64)
             told |= {
                 f"{side} auc{among}": ranked.auc(),

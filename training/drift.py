@@ -18,7 +18,8 @@ import pandas as pd
 from features.metric import CONTEXT, Metric
 from training.churn_model import ChurnModel
 from training.encoding import Feature
-from training.evaluate import Array, Ranked, auc, draw_figures, interval
+from training.evaluate import draw_figures, interval
+from training.measures import Array, RankedRows, auc
 from training.split import Fold, by_account, of_some_accounts
 
 ROWS, TREES = 4000, 30
@@ -84,7 +85,7 @@ def find(
     score, latest = model.scores(judged[[*told]]), judged["latest"].to_numpy(np.float64)
 
     def ranked(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
-        return {"auc": Ranked.of(score, latest, weights).auc()}
+        return {"auc": RankedRows.of(score, latest, weights).auc()}
 
     point = auc(score, latest)
     low, high = interval("auc", point, draw_figures(judged, ranked, DRAWS, seed)["auc"])

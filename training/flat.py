@@ -20,15 +20,8 @@ from features.metric import CONTEXT, Metric
 from training import leaks
 from training.calibration import Calibration
 from training.churn_model import KEYS, OUTCOMES, ChurnModel, choose_trees
-from training.evaluate import (
-    Array,
-    Ranked,
-    auc,
-    calibration_error,
-    draw_figures,
-    interval,
-    log_losses,
-)
+from training.evaluate import draw_figures, interval
+from training.measures import Array, RankedRows, auc, calibration_error, log_losses
 from training.progress import Track, quiet
 
 REPEATS, FOLDS = 3, 5
@@ -315,7 +308,7 @@ def _figures(
     """Figures of one repeat, each of shape (draws,); ranks are compared within folds only."""
     y, total = rows["churned"].to_numpy(np.float64), weights.sum(axis=0)
     ranked = [
-        Ranked.of(probability[at], y[at], weights[at])
+        RankedRows.of(probability[at], y[at], weights[at])
         for at in (fold == number for number in np.unique(fold))
     ]
     return {

@@ -20,8 +20,8 @@ from scipy.stats import norm
 from features.errors import TenureError
 from features.metric import Metric
 from training.cells import Floats, Ints
-from training.evaluate import paired
 from training.health_rows import per_renewal
+from training.measures import paired
 from training.present import Goals
 from training.scorecard import BY_SEGMENT, EVERYONE, Grouping
 from training.split import of_some_accounts, rolling_origin

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from features.metric import Metric
 from training.calibration import Calibration
 from training.churn_model import choose_trees
-from training.evaluate import Ranking, draw_figures, interval, log_losses
+from training.evaluate import draw_figures, interval
 from training.hazard import (
     AHEAD,
     HORIZONS,
@@ -20,6 +20,7 @@ from training.hazard import (
     days_to_churn,
     learnable,
 )
+from training.measures import Ranking, log_losses
 from training.split import Fold
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.errors import TenureError
 from features.metric import Metric
-from training import bands, evaluate, grouping, memory, simplicity
+from training import bands, evaluate, grouping, measures, memory, simplicity
 from training.health import Health
 from training.health_score import HealthScore
 from training.split import Fold
@@ -162,7 +162,7 @@ def _beside(backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
     weight = rows["weight"].to_numpy(np.float64)
     churned = rows["churned"].to_numpy(np.float64)
     simple, trees = (
-        evaluate.Ranking.of(rows[name].to_numpy(np.float64), churned)
+        measures.Ranking.of(rows[name].to_numpy(np.float64), churned)
         for name in ("scorecard_probability", "trees_probability")
     )
 
@@ -183,11 +183,11 @@ def _beside(backtest: pd.DataFrame, seed: int) -> dict[str, Any]:
 
 def _figures(rows: pd.DataFrame, name: str, weight: Array) -> dict[str, float]:
     p, y = rows[name].to_numpy(np.float64), rows["churned"].to_numpy(np.float64)
-    error = evaluate.calibration_error(p, y, weight, weight[:, None])[0]
+    error = measures.calibration_error(p, y, weight, weight[:, None])[0]
     sure = np.clip(p, 1e-12, 1 - 1e-12)
     loss = -np.average(y * np.log(sure) + (1 - y) * np.log1p(-sure), weights=weight)
     return {
-        "auc": evaluate.auc(p, y, weight),
+        "auc": measures.auc(p, y, weight),
         "calibration_error": float(error),
         "log_loss": float(loss),
     }

@@ -22,9 +22,10 @@ from features.errors import TenureError
 from features.metric import Metric
 from training.churn_model import ChurnModel, choose_trees
 from training.encoding import encode, learn_features
-from training.evaluate import Array, draw_figures, log_losses, paired
+from training.evaluate import draw_figures
 from training.health_score import HealthScore
 from training.linear import Linear
+from training.measures import Array, log_losses, paired
 from training.split import Fold
 
 FEW = 50

@@ -15,7 +15,7 @@ from scipy.stats import binom
 
 from features.metric import Metric
 from training.churn_model import ChurnModel
-from training.evaluate import auc
+from training.measures import auc
 from training.split import Fold
 
 SINGLE_AUC = 0.90

@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.metric import Metric
-from training.evaluate import Array, Ranking, draw_figures, interval
+from training.evaluate import draw_figures, interval
 from training.ladder import Recipe
+from training.measures import Array, Ranking
 from training.split import Fold, by_account
 
 MOST_ROWS = 250_000

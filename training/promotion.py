@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from training.evaluate import draw_figures, log_losses
+from training.evaluate import draw_figures
+from training.measures import log_losses
 
 FEWEST_CHURNED = 20
 """Churned rows that two versions must both have predicted to be compared."""

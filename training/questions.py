@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from training.baseline import USAGE
-from training.evaluate import LEVEL, Array, Ranked, draw_figures, log_losses, mean, with_intervals
+from training.evaluate import LEVEL, draw_figures, with_intervals
+from training.measures import Array, RankedRows, log_losses, mean
 
 CURVE_DRAWS = 200
 """Of the bands of curves: what they draw is dear, and nobody reads a third digit."""
@@ -135,7 +136,7 @@ def rankings(backtest: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         def judged(
             _: pd.DataFrame, weights: Array, s: Array = s, y: Array = y, p: pd.Series | None = p
         ) -> dict[str, Array]:
-            ranked = {"auc": Ranked.of(s, y, weights).auc()}
+            ranked = {"auc": RankedRows.of(s, y, weights).auc()}
             if p is None:
                 return ranked
             said = p.to_numpy(np.float64)
@@ -181,7 +182,7 @@ def grouped(backtest: pd.DataFrame, group: pd.Series, seed: int = 0) -> pd.DataF
             drawn = weights[at]
             told |= {f"{each} {name}": mean(of[at], drawn) for each, of in losses.items()}
             if _enough(part):
-                told[f"auc {name}"] = Ranked.of(p[at], y[at], drawn).auc()
+                told[f"auc {name}"] = RankedRows.of(p[at], y[at], drawn).auc()
         return told
 
     told = with_intervals(backtest, figures, seed=seed, where=due) if parts else {}
@@ -213,7 +214,7 @@ def curves(due: pd.DataFrame) -> pd.DataFrame:
     p, y = (due[name].to_numpy(np.float64) for name in ("probability", "churned"))
 
     def lines(_: pd.DataFrame, weights: Array) -> dict[str, Array]:
-        ranked = Ranked.of(p, y, weights)
+        ranked = RankedRows.of(p, y, weights)
         hit, taken = np.cumsum(ranked.churned, axis=0), np.cumsum(ranked.all, axis=0)
         start = np.zeros((1, weights.shape[1]))
         hit, taken = np.vstack([start, hit]), np.vstack([start, taken])

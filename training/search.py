@@ -19,8 +19,9 @@ import pandas as pd
 
 from features.metric import Metric
 from training.churn_model import choose_trees
-from training.evaluate import Array, draw_figures, log_losses
+from training.evaluate import draw_figures
 from training.growing import TREES
+from training.measures import Array, log_losses
 from training.progress import Track, quiet
 from training.split import Fold
 

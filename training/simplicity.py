@@ -17,8 +17,8 @@ import pandas as pd
 from features.metric import Metric
 from training.cells import Floats
 from training.churn_model import ChurnModel
-from training.evaluate import auc, calibration_error
 from training.health_score import HealthScore
+from training.measures import auc, calibration_error
 from training.split import rolling_origin
 
 MATTERS = 0.01

@@ -9,7 +9,7 @@ import pytest
 
 from features.metric import Metric
 from features.settings import Settings, TrainingSettings
-from training import baseline, evaluate, pipeline
+from training import baseline, evaluate, measures, pipeline
 from training.split import Fold, rolling_origin
 
 EMBARGO = 120
@@ -99,8 +99,8 @@ def test_figures_are_those_of_the_same_rows(judged: tuple[pd.DataFrame, list[Fol
     assert told["accounts_without"] == 40
     assert told["observations_without"] == (rows["fold"] > 0).sum() - len(here)
     row = figure(told, "auc")
-    assert row["model"] == pytest.approx(evaluate.auc(due["probability"], due["churned"]))
-    assert row["baseline"] == pytest.approx(evaluate.auc(due["better"], due["churned"]))
+    assert row["model"] == pytest.approx(measures.auc(due["probability"], due["churned"]))
+    assert row["baseline"] == pytest.approx(measures.auc(due["better"], due["churned"]))
     assert row["gain"] == pytest.approx(row["model"] - row["baseline"])
     assert row["gain_low"] < row["gain"] < row["gain_high"]
     # pairs of the same accounts tell more than two intervals apart

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from training import evaluate
+from training import evaluate, measures
 
 
 def predictions(
@@ -60,7 +60,7 @@ def test_figures_equal_those_of_scikit_learn() -> None:
     assert ours["auc_due"] == pytest.approx(
         peer.roc_auc_score(y[due], p[due], sample_weight=w[due]), abs=1e-12
     )
-    assert evaluate.auc(p, y, w) == pytest.approx(ours["auc"], abs=1e-15)
+    assert measures.auc(p, y, w) == pytest.approx(ours["auc"], abs=1e-15)
 
 
 def test_what_the_contract_alone_tells_is_no_skill() -> None:
@@ -78,7 +78,7 @@ def test_terms_are_ranked_apart() -> None:
     assert list(told) == ["month", "year"]
     for term, days in (("month", 30), ("year", 365)):
         alike = rows[rows["due"] & (rows["term_days"] == days)]
-        expected = evaluate.auc(alike["probability"], alike["churned"], alike["weight"])
+        expected = measures.auc(alike["probability"], alike["churned"], alike["weight"])
         assert told[term]["auc"] == pytest.approx(expected, abs=1e-12)
         assert told[term]["low"] < expected < told[term]["high"]
         assert told[term]["observations"] == len(alike)
@@ -168,7 +168,7 @@ def test_the_summary_is_json_with_an_interval_for_every_figure() -> None:
     assert [fold["fold"] for fold in told["folds"]] == [1, 2, 3]
     for fold in told["folds"]:
         block = rows[rows["fold"] == fold["fold"]]
-        losses = evaluate.log_losses(
+        losses = measures.log_losses(
             block["probability"].to_numpy(), block["churned"].to_numpy(np.float64)
         )
         expected = np.average(losses, weights=block["weight"])

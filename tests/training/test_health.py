@@ -6,7 +6,7 @@ import pytest
 
 from serving import standing
 from training import tracking
-from training.evaluate import auc
+from training.measures import auc
 from training.tracking import store
 
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from features import catalog
 from features.errors import TenureError
 from features.metric import Metric
-from training.evaluate import auc
 from training.health_evidence import CHURNS_PER_SIDE
 from training.health_score import HealthScore
+from training.measures import auc
 from training.scorecard import PORTFOLIO
 
 Panel = Callable[..., pd.DataFrame]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from features.metric import Metric
-from training import evaluate, learning
+from training import learning, measures
 from training.ladder import Trees
 from training.split import rolling_origin
 
@@ -46,7 +46,7 @@ def test_points_have_intervals_and_counts(hungry: Told) -> None:
     told, after, whole = hungry
     due = after["due"].to_numpy(bool)
     last = told["points"][-1]
-    assert last["auc"] == pytest.approx(evaluate.auc(whole[due], after["churned"][due]))
+    assert last["auc"] == pytest.approx(measures.auc(whole[due], after["churned"][due]))
     for point, parts in zip(told["points"], (4, 2, 1), strict=True):
         assert (point["share"], point["parts"]) == (1 / parts, parts)
         assert point["auc_low"] < point["auc"] < point["auc_high"]

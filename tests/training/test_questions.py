@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from training import evaluate, questions
+from training import evaluate, measures, questions
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_groups_add_up_and_are_judged_alone(backtest):
     told = questions.grouped(backtest, backtest["segment"]).set_index("group")
     assert told["observations"].sum() == len(backtest)
     small = backtest[backtest["segment"] == "small"]
-    expected = evaluate.auc(small["probability"], small["churned"])
+    expected = measures.auc(small["probability"], small["churned"])
     assert told.loc["small", "auc"] == pytest.approx(expected)
     for name in ("auc", "log_loss", "log_loss_base", "left"):
         low, point, high = (told[f"{name}{end}"] for end in ("_low", "", "_high"))
@@ -131,7 +131,7 @@ def test_the_roc_curve_holds_the_area_that_auc_says(backtest):
     roc = questions.curves(backtest).query("curve == 'roc'")
     area = np.trapezoid(roc["y"], roc["x"])
     assert area == pytest.approx(
-        evaluate.auc(backtest["probability"], backtest["churned"]), abs=0.002
+        measures.auc(backtest["probability"], backtest["churned"]), abs=0.002
     )
     assert (roc["low"] <= roc["y"] + 1e-9).all()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from features.errors import TenureError
 from features.metric import Metric
 from training.churn_model import ChurnModel
-from training.evaluate import auc
+from training.measures import auc
 from training.split import by_account, of_some_accounts, rolling_origin
 
 
