@@ -12,7 +12,7 @@ from features.contract import DIMENSION_TABLES, SIGNALS, TABLES
 from features.known import first_of
 from features.metric import DIMENSIONS, Metric
 from features.settings import Settings
-from features.source import Source
+from features.source import ALWAYS_KNOWN, Source
 
 _LEANED_ON = ("accounts", "contracts")
 """Tables that metrics of many dimensions read, and that are told of only where they are its own."""
@@ -118,6 +118,8 @@ def _facts(source: Source, name: str, metrics: Iterable[Metric], today: date) ->
     needed = sorted(_needed(metrics, name) & set(table.columns))
     columns = [column for column in needed if not TABLES[name].since(column)]
     happened = first_of(table, *TABLES[name].times, "known_at").cast("timestamp")
+    # rows without any time were always there; no day is told of them
+    happened = happened.nullif(ibis.timestamp(ALWAYS_KNOWN))
     seen = happened < ibis.date(today + timedelta(days=1)).cast("timestamp")
     row = one_row(
         table.aggregate(

@@ -13,6 +13,7 @@ from features.check import check
 from features.check.dimensions import dimensions
 from features.metric import DIMENSIONS
 from features.settings import Settings
+from features.source import ALWAYS_KNOWN
 
 TODAY = date(2025, 12, 1)
 SIGNALS = set(EVENT_TIME) - {"accounts", "users", "contracts"}
@@ -121,3 +122,21 @@ def test_people_read_it_as_a_table(history):
     assert [*expected, *days, *behind, share, "%"] in lines
     assert ["+", "invoices.paid_at", "would", "add"] in [line[:4] for line in lines]
     assert any(line[:3] == ["tickets.priority", "is", "filled"] for line in lines)
+
+
+def test_of_users_without_any_time_no_day_is_told(history):
+    always = pd.Timestamp(ALWAYS_KNOWN)
+    users = history["users"].assign(created_at=pd.NaT, known_at=always)
+    dated = users["user_id"] == users["user_id"].iloc[0]
+    day = pd.Timestamp("2025-02-03")
+
+    def days(users):
+        (one,) = (
+            t
+            for t in told(history | {"users": users})["breadth"]["tables"]
+            if t["table"] == "users"
+        )
+        return one["first_day"], one["last_day"]
+
+    assert days(users) == (None, None)
+    assert days(users.assign(created_at=users["created_at"].mask(dated, day))) == (day.date(),) * 2
